@@ -1,0 +1,1 @@
+"""Atoll: many Kubernetes clusters declared as one platform."""

@@ -1,0 +1,1 @@
+"""What every floor may use and what knows no domain: errors, naming, files, programs, certificates."""

@@ -1,0 +1,126 @@
+"""The one place that runs programs: a list and no shell, output redacted, whole groups stopped."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from atoll.core import redaction
+from atoll.core.errors import CommandError, UnavailableError
+
+_TAIL = 2000
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a program left: its exit code and what it printed."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def run(  # noqa: PLR0913 - the arguments are those of a program
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str = "",
+    timeout: timedelta = timedelta(minutes=2),
+    check: bool = True,
+) -> Completed:
+    """Runs a program to its end.
+
+    `env` is the whole environment of the program where it is given.
+
+    Raises:
+        UnavailableError: there is no such program.
+        CommandError: it failed, or took longer than the time limit.
+    """
+    words = [str(word) for word in argv]
+    try:
+        done = subprocess.run(
+            words,
+            env=env,
+            cwd=cwd,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout.total_seconds(),
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise UnavailableError(f"{words[0]}: no such program. Run: atoll tools install") from error
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(f"{Path(words[0]).name}: no end within {timeout}") from error
+    result = Completed(done.returncode, done.stdout, done.stderr)
+    if check and result.code:
+        raise failure(words, result.code, result.stderr or result.stdout)
+    return result
+
+
+def failure(argv: Sequence[str], code: int, output: str) -> CommandError:
+    """The error of a program that failed, redacted, with its last words."""
+    shown = tuple(redaction.redact(word) for word in argv)
+    last = redaction.redact(output.strip())[-_TAIL:]
+    line = last.splitlines()[-1] if last else "it printed nothing"
+    return CommandError(
+        f"{Path(argv[0]).name}: exit code {code}; expected 0: {line}", argv=shown, code=code, output=last
+    )
+
+
+class Group:
+    """A program in its own process group, its output read line by line.
+
+    `stop` asks with SIGINT first, so that an engine can finish what it writes, then SIGTERM, then SIGKILL.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        on_line: Callable[[str], None] = lambda _line: None,
+    ) -> None:
+        self._on_line = on_line
+        self._process = subprocess.Popen(
+            [str(word) for word in argv],
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+
+    def wait(self) -> int:
+        """Reads the output to its end and returns the exit code; an interrupt stops the group first."""
+        assert self._process.stdout is not None  # noqa: S101 - asked for above
+        try:
+            for line in self._process.stdout:
+                self._on_line(redaction.redact(line.rstrip("\n")))
+            return self._process.wait()
+        except BaseException:
+            self.stop()
+            raise
+        finally:
+            self._process.stdout.close()
+
+    def stop(self, patience: timedelta = timedelta(seconds=20)) -> None:
+        """Ends the group: SIGINT, then SIGTERM, then SIGKILL, each after the patience ran out."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            if self._process.poll() is not None:
+                return
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+            end = time.monotonic() + patience.total_seconds()
+            while self._process.poll() is None and time.monotonic() < end:
+                time.sleep(0.05)

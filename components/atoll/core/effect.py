@@ -1,0 +1,90 @@
+"""What stands behind a resource of Atoll's own provider: plain values in, plain values out. Pure.
+
+A domain's effects module implements `Effect` once for each resource class; `atoll.provider` serves them.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Values = dict[str, Any]
+"""Properties by their camelCase names, plain JSON values; secrets are unwrapped."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An input that does not fit: `name` is the property, `reason` is one line."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a write left behind.
+
+    `outputs` are kept in the state even where `problems` says what is not ready yet: nothing is orphaned.
+    """
+
+    id: str
+    outputs: Values
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a read found: the inputs as the world has them (drift shows here), and the outputs."""
+
+    inputs: Values
+    outputs: Values
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an effect may tell while it works, and how it learns that it should end."""
+
+    report: Callable[[str], None] = lambda _line: None
+    """Shows progress, one line, replaced by the next."""
+    warn: Callable[[str], None] = lambda _line: None
+    """Shows a warning that stays."""
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+class Effect(Protocol):
+    """The verbs of one resource class. Create means ensure: what is ours is taken up, what is foreign refused."""
+
+    replace_on: frozenset[str]
+    """Inputs whose change makes a new resource; it is deleted before the new one is made."""
+    secret_outputs: frozenset[str]
+    """Outputs that are secret in the state."""
+    outputs: frozenset[str]
+    """All outputs beside the inputs; unknown in the preview of a create."""
+
+    def check(self, inputs: Values) -> list[Failure]:
+        """The inputs that do not fit, all at once; unknown inputs are left out of `inputs`."""
+        ...
+
+    def changes(self, changed: frozenset[str]) -> frozenset[str]:
+        """The outputs that an update of these inputs may change; the others keep their values in a preview."""
+        ...
+
+    def stale(self, inputs: Values, outputs: Values) -> str | None:
+        """Why a resource needs an update though no input changed (a token near its end), or None."""
+        ...
+
+    def create(self, name: str, inputs: Values, context: Context) -> Outcome:
+        """Ensures the thing; may be called again after it was killed half-way."""
+        ...
+
+    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002
+        """Compares with the world; None where the thing is gone. `inputs` is empty on import."""
+        ...
+
+    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002
+        """Makes the thing fit new inputs; `outputs` are the old ones."""
+        ...
+
+    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002
+        """Removes the thing; it being gone already is no error."""
+        ...

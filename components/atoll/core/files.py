@@ -1,0 +1,69 @@
+"""Files that are written whole or not at all, and locks between processes."""
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PRIVATE = 0o600
+
+
+def write(path: Path, content: str | bytes, mode: int = PRIVATE) -> bool:
+    """Writes a file atomically; returns whether its content or mode changed.
+
+    The content is on disk before the name is: a killed writer leaves the old file.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_bytes() == data and path.stat().st_mode & 0o777 == mode:
+            return False
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return True
+
+
+def write_json(path: Path, value: Any, mode: int = PRIVATE) -> bool:
+    """Writes a JSON file as `write` does."""
+    return write(path, json.dumps(value, indent=1, sort_keys=True) + "\n", mode)
+
+
+def read_json(path: Path, default: Any = None) -> Any:
+    """The value of a JSON file, or the default where there is no such file."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return default
+
+
+def folder(path: Path, mode: int = 0o700) -> Path:
+    """Makes a folder that its owner alone can enter, with its parents."""
+    path.mkdir(parents=True, exist_ok=True, mode=mode)
+    return path
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Holds an exclusive lock between processes; yields False when it is taken and `wait` is off.
+
+    The kernel drops it with the process, so that a killed holder leaves nothing behind.
+    """
+    with path.open("a+") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
