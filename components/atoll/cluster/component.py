@@ -1,0 +1,89 @@
+"""The component `Cluster`: one cluster, whichever driver brings it."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import cached_property
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from atoll.cluster.provider import kubernetes_provider
+from atoll.cluster.resources import ExistingCluster, LocalCluster
+from atoll.core.component import Component
+
+
+class Driver(StrEnum):
+    """Who brings the cluster: not its cloud (that is Karmada's `provider`) and not how it joins."""
+
+    LOCAL = "local"
+    KUBECONFIG = "kubeconfig"
+
+
+class ClusterArgs(TypedDict):
+    """The inputs of a `Cluster`."""
+
+    driver: Driver
+    """Who brings it."""
+    nodes: NotRequired[int]
+    """How many simulated nodes a local cluster has; 1 unless given."""
+    region: NotRequired[str]
+    """The region that its nodes are labelled with."""
+    zone: NotRequired[str]
+    """The zone that its nodes are labelled with."""
+    file: NotRequired[str]
+    """The kubeconfig of an existing cluster, from the project's folder where it is relative."""
+    context: NotRequired[str]
+    """The context in it; the current one unless given."""
+
+
+class Cluster(Component):
+    """One cluster. Its own Kubernetes provider is made only when a program asks for it."""
+
+    access: pulumi.Output[str]
+    """A kubeconfig with credentials inside; secret."""
+    endpoint: pulumi.Output[str]
+    """The address of the API server."""
+    identifier: pulumi.Output[str]
+    """The UID of kube-system."""
+
+    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        self.driver = args["driver"]
+        self.gate = made = _DRIVERS[self.driver](self, args)
+        self.access = pulumi.Output.secret(made.access)
+        self.endpoint = made.endpoint
+        self.identifier = made.identifier
+        self.ready = made.identifier
+        self.register_outputs({"endpoint": self.endpoint, "identifier": self.identifier})
+
+    @cached_property
+    def kubernetes(self) -> kubernetes.Provider:
+        """The provider for objects that a program puts into this cluster itself."""
+        return kubernetes_provider(
+            self.child("kubernetes"),
+            self.name,
+            self.access,
+            self.options(replace_with=[self.gate]),
+            upsert=self.driver is Driver.LOCAL,
+        )
+
+
+def _local(cluster: Cluster, args: ClusterArgs) -> LocalCluster:
+    inputs = {key: args.get(key) for key in ("region", "zone") if args.get(key)}
+    made = {"name": cluster.name, "nodes": args.get("nodes", 1), **inputs}
+    return LocalCluster(cluster.child("local"), made, cluster.options(additional_secret_outputs=["access"]))
+
+
+def _existing(cluster: Cluster, args: ClusterArgs) -> ExistingCluster:
+    inputs = {key: args.get(key) for key in ("file", "context") if args.get(key)}
+    made = {"name": cluster.name, **inputs}
+    return ExistingCluster(
+        cluster.child("existing"), made, cluster.options(additional_secret_outputs=["access"])
+    )
+
+
+_DRIVERS: dict[Driver, Callable[[Cluster, ClusterArgs], LocalCluster | ExistingCluster]] = {
+    Driver.LOCAL: _local,
+    Driver.KUBECONFIG: _existing,
+}

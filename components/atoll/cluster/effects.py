@@ -1,0 +1,186 @@
+"""What makes clusters real: the `local` driver starts one on this machine, `kubeconfig` takes up one that exists.
+
+Both give the same outputs: `access` (a kubeconfig with credentials inside), `endpoint`, `identifier` (the UID
+of kube-system).
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from atoll import toolchain
+from atoll.cluster import manifests
+from atoll.cluster.local import credentials, launch, programs
+from atoll.cluster.local.seat import PORTS, SUBJECTS, Seat
+from atoll.core import files
+from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
+from atoll.core.errors import ArgsError, NotReadyError
+from atoll.core.x509 import Subject
+from atoll.host import Environment
+from atoll.kubernetes import Api, Kubeconfig
+from atoll.kubernetes.client import MERGE
+
+OUTPUTS = frozenset({"access", "endpoint", "identifier"})
+_PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
+_SUBJECTS = {**SUBJECTS, "kube-scheduler": Subject("system:kube-scheduler"), "kwok": Subject("kwok")}
+_STAGES = (
+    "node/fast/node-initialize.yaml",
+    "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+    "pod/fast/pod-ready.yaml",
+    "pod/fast/pod-complete.yaml",
+    "pod/fast/pod-delete.yaml",
+)
+_START_LIMIT = timedelta(seconds=60)
+
+
+class LocalCluster(Effect):
+    """A member on this machine: real API server, store, controllers and scheduler, simulated nodes."""
+
+    replace_on = frozenset({"name"})
+    secret_outputs = frozenset({"access"})
+    outputs = OUTPUTS
+
+    def check(self, inputs: Values) -> list[Failure]:
+        """Nodes are counted from zero."""
+        nodes = inputs.get("nodes", 1)
+        if not isinstance(nodes, int) or nodes < 0:
+            return [Failure("nodes", f"found {nodes!r}; expected a whole number from 0")]
+        return []
+
+    def changes(self, changed: frozenset[str]) -> frozenset[str]:  # noqa: ARG002 - the protocol's
+        """Nothing that an update can change shows in an output."""
+        return frozenset()
+
+    def stale(self, inputs: Values, outputs: Values) -> str | None:  # noqa: ARG002 - the protocol's
+        """A local cluster renews what it needs whenever it is written."""
+        return None
+
+    def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
+        """Starts the cluster, or takes up the one that was begun under this name."""
+        environment = Environment.current()
+        seat = _member_seat(environment, inputs["name"])
+        credentials.ensure(seat, _SUBJECTS, ("secrets",))
+        files.write(seat.folder / "stages.yaml", _stages())
+        launch.start(environment, programs.member(seat))
+        api = Api(credentials.admin(seat))
+        outputs = {"access": api.kubeconfig.text(), "endpoint": seat.server, "identifier": ""}
+        try:
+            launch.wait_until_ready(api, seat.name, context)
+            launch.patiently(
+                lambda: _populate(api, inputs), f"{seat.name}: making its nodes", _START_LIMIT, context
+            )
+            outputs["identifier"] = api.identifier()
+        except NotReadyError as error:
+            return Outcome(seat.name, outputs, (str(error),))
+        return Outcome(seat.name, outputs)
+
+    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002
+        """Counts the nodes; the folder's absence is the cluster's."""
+        environment = Environment.current()
+        if not launch.exists(environment, id):
+            return None
+        api = Api(credentials.admin(_member_seat(environment, id)))
+        nodes = api.items("v1", "Node")
+        found = {**inputs, "name": id, "nodes": len(nodes)}
+        return Seen(
+            found,
+            {
+                "access": api.kubeconfig.text(),
+                "endpoint": api.kubeconfig.server,
+                "identifier": api.identifier(),
+            },
+        )
+
+    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002
+        """Makes nodes and programs fit."""
+        return self.create(id, inputs, context)
+
+    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002, ARG002
+        """Stops it and removes its data."""
+        launch.remove(Environment.current(), id)
+
+
+class ExistingCluster(Effect):
+    """A cluster that somebody else runs, taken up by a kubeconfig's file and context."""
+
+    replace_on = frozenset[str]()
+    secret_outputs = frozenset({"access"})
+    outputs = OUTPUTS
+
+    def check(self, inputs: Values) -> list[Failure]:
+        """The file is looked at when the cluster is taken up, and by the command's preflight before that."""
+        return (
+            []
+            if inputs.get("file")
+            else [Failure("file", "found nothing; expected a kubeconfig's file name")]
+        )
+
+    def changes(self, changed: frozenset[str]) -> frozenset[str]:
+        """Another file or context may be another cluster."""
+        return OUTPUTS if changed else frozenset()
+
+    def stale(self, inputs: Values, outputs: Values) -> str | None:
+        """The file may hold newer credentials than the state."""
+        try:
+            current = _existing(inputs).text()
+        except ArgsError:
+            return None
+        return None if current == outputs.get("access") else "the kubeconfig's file changed"
+
+    def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
+        """Reads the kubeconfig and asks the cluster who it is."""
+        kubeconfig = _existing(inputs)
+        return Outcome(
+            inputs["name"],
+            {
+                "access": kubeconfig.text(),
+                "endpoint": kubeconfig.server,
+                "identifier": Api(kubeconfig).identifier(),
+            },
+        )
+
+    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002
+        """Asks again."""
+        return Seen(inputs, {**outputs, **self.create(id, inputs, context).outputs})
+
+    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002
+        """Reads the new file or context."""
+        return self.create(id, inputs, context)
+
+    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002
+        """Leaves the cluster as it is: it is somebody else's."""
+
+
+def _existing(inputs: Values) -> Kubeconfig:
+    path = Path(inputs["file"]).expanduser()
+    if not path.is_absolute():
+        path = Environment.current().project / path
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ArgsError(
+            f"cluster {inputs['name']}: kubeconfig: found {inputs['file']!r} ({error.strerror}); expected a readable file"
+        ) from error
+    return Kubeconfig.read(text, inputs.get("context"), path.parent)
+
+
+def _member_seat(environment: Environment, name: str) -> Seat:
+    return launch.seat(environment, name, (*PORTS, "kube-scheduler", "kwok"), _PROGRAMS)
+
+
+def _stages() -> str:
+    folder = toolchain.asset("kwok-stages")
+    return "---\n".join((folder / name).read_text() for name in _STAGES)
+
+
+def _populate(api: Api, inputs: Values) -> None:
+    """Makes the cluster's nodes those that are declared: no fewer, no more."""
+    for manifest in manifests.kwok_access():
+        api.apply(manifest, force=True)
+    wanted = manifests.nodes(inputs["name"], inputs.get("nodes", 1), inputs.get("region"), inputs.get("zone"))
+    live = {node["metadata"]["name"] for node in api.items("v1", "Node")}
+    for node in wanted:
+        applied = api.apply(node, force=True)
+        if not applied.get("status", {}).get("allocatable"):
+            api.request("PATCH", f"{api.path(node)}/status", manifests.node_status(), content_type=MERGE)
+    for name in live - {node["metadata"]["name"] for node in wanted}:
+        api.delete({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})

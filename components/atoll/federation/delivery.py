@@ -1,0 +1,89 @@
+"""Whether a cluster runs what was written on the plane: decided from what was seen. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from atoll.core import naming
+
+Manifest = dict[str, Any]
+REVISION = f"{naming.PACKAGE}.dev/revision"
+"""The annotation that tells which write an object in a member comes from.
+
+Karmada's own status cannot: the Work's Applied condition carries no generation, and kinds without a spec have
+none at all.
+"""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One object as it was written: `revision` is what a member's copy must carry."""
+
+    api_version: str
+    kind: str
+    name: str
+    revision: str
+    namespace: str | None = None
+
+    @classmethod
+    def of(cls, values: Manifest) -> "Wanted":
+        """From the gate's inputs."""
+        return cls(
+            values["apiVersion"], values["kind"], values["name"], values["revision"], values.get("namespace")
+        )
+
+    @property
+    def label(self) -> str:
+        """How people call it."""
+        within = f"{self.namespace}/" if self.namespace else ""
+        return f"{self.kind} {within}{self.name}"
+
+    @property
+    def manifest(self) -> Manifest:
+        """What names it to an API."""
+        metadata = {"name": self.name} | ({"namespace": self.namespace} if self.namespace else {})
+        return {"apiVersion": self.api_version, "kind": self.kind, "metadata": metadata}
+
+
+def lag(wanted: Wanted, live: Manifest | None) -> str | None:
+    """What a member's copy lacks, or None where it is as it was written and runs."""
+    if live is None:
+        return f"{wanted.label} is not there yet"
+    if (live["metadata"].get("annotations") or {}).get(REVISION) != wanted.revision:
+        return f"{wanted.label} is an older one"
+    problem = rollout(live)
+    return f"{wanted.label}: {problem}" if problem else None
+
+
+def rollout(live: Manifest) -> str | None:
+    """What a workload's rollout lacks, or None; kinds that do not roll out never lack.
+
+    Source: kubectl rollout status (k8s.io/kubectl/pkg/polymorphichelpers).
+    """
+    if live["kind"] not in {"Deployment", "StatefulSet"}:
+        return None
+    status, want = live.get("status", {}), live["spec"].get("replicas", 1)
+    if status.get("observedGeneration", 0) < live["metadata"]["generation"]:
+        return "its change was not taken up yet"
+    updated, ready = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
+    if updated < want or ready < want or status.get("replicas", 0) > want:
+        return f"{min(updated, ready)} of {want} replicas available"
+    return None
+
+
+def unready(cluster: Manifest | None) -> str | None:
+    """Why a member cannot be served, from its Cluster object, or None."""
+    if cluster is None:
+        return "it has not joined"
+    conditions = {entry["type"]: entry for entry in cluster.get("status", {}).get("conditions") or []}
+    ready = conditions.get("Ready")
+    if ready is None:
+        return "it has no status yet"
+    return None if ready["status"] == "True" else f"not Ready ({ready.get('reason')}: {ready.get('message')})"
+
+
+def summary(name: str, lagging: dict[str, list[str]], waited: float) -> Iterable[str]:
+    """One line for each cluster that lags, the first reason named."""
+    for cluster, reasons in sorted(lagging.items()):
+        more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+        yield f"propagation {name}: cluster {cluster}: {reasons[0]}{more} after {waited:.0f} s"

@@ -1,0 +1,65 @@
+"""The objects of a join in push mode, on the member's side and on the plane's. Pure.
+
+Source: karmada-io/karmada, pkg/util/credential.go and pkg/karmadactl/join.
+"""
+
+from typing import Any
+
+from atoll.federation.local.manifests import CLUSTER_NAMESPACE, SYSTEM_LABEL
+
+Manifest = dict[str, Any]
+IMPERSONATOR = "karmada-impersonator"
+_RBAC = "rbac.authorization.k8s.io"
+
+
+def account(member: str) -> str:
+    """The service account that Karmada acts as in a member."""
+    return f"karmada-{member}"
+
+
+def role(member: str) -> str:
+    """The cluster role of that account."""
+    return f"karmada-controller-manager:karmada-{member}"
+
+
+def member_side(member: str) -> list[Manifest]:
+    """What the member needs, in the order of its making.
+
+    Karmada carries any kind to a member, so its account may do everything there: that is upstream's own role.
+    """
+    rules = [
+        {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+        {"verbs": ["get"], "nonResourceURLs": ["*"]},
+    ]
+    binding = {
+        "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": role(member)},
+        "subjects": [{"kind": "ServiceAccount", "name": account(member), "namespace": CLUSTER_NAMESPACE}],
+    }
+    return [
+        _object("v1", "Namespace", CLUSTER_NAMESPACE),
+        _object("v1", "ServiceAccount", IMPERSONATOR, CLUSTER_NAMESPACE),
+        _object("v1", "ServiceAccount", account(member), CLUSTER_NAMESPACE),
+        {**_object(f"{_RBAC}/v1", "ClusterRole", role(member)), "rules": rules},
+        {**_object(f"{_RBAC}/v1", "ClusterRoleBinding", role(member)), **binding},
+    ]
+
+
+def token_path(account_name: str) -> str:
+    """Where a token for a service account is asked for."""
+    return f"/api/v1/namespaces/{CLUSTER_NAMESPACE}/serviceaccounts/{account_name}/token"
+
+
+def token_request(seconds: int) -> Manifest:
+    """A request for a token that lives this long; the server may shorten it."""
+    return {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": seconds},
+    }
+
+
+def _object(api_version: str, kind: str, name: str, namespace: str | None = None) -> Manifest:
+    metadata: Manifest = {"name": name, "labels": SYSTEM_LABEL}
+    if namespace:
+        metadata["namespace"] = namespace
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata}

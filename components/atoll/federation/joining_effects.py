@@ -1,0 +1,101 @@
+"""What makes the member's side of a join real."""
+
+from datetime import UTC, datetime, timedelta
+
+from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
+from atoll.core.errors import UnavailableError
+from atoll.federation import joining
+from atoll.kubernetes import Api, ApiError, Kubeconfig
+
+TOKEN_LIFE = timedelta(days=365)
+"""Karmada 1.18 goes on with the old token until it restarts, so that short lives would cut members off.
+
+A cloud's API server may grant less: `expires` is what it granted.
+"""
+_OUTPUTS = frozenset({"endpoint", "authority", "token", "impersonatorToken", "identifier", "expires"})
+_GONE = {403, 404}
+
+
+class MemberAccess(Effect):
+    """Service accounts, what they may do, and their tokens, in the member itself."""
+
+    replace_on = frozenset({"name"})
+    secret_outputs = frozenset({"token", "impersonatorToken"})
+    outputs = _OUTPUTS
+
+    def check(self, inputs: Values) -> list[Failure]:  # noqa: ARG002 - the protocol's
+        """Names are checked where they are declared."""
+        return []
+
+    def changes(self, changed: frozenset[str]) -> frozenset[str]:
+        """Every write brings new tokens; only another cluster brings another address and identity."""
+        return _OUTPUTS if changed else frozenset({"token", "impersonatorToken", "expires"})
+
+    def stale(self, inputs: Values, outputs: Values) -> str | None:  # noqa: ARG002 - the protocol's
+        """Less than a third of the tokens' life is left."""
+        expires = outputs.get("expires")
+        if not expires:
+            return "its tokens were never made"
+        left = datetime.fromisoformat(expires) - datetime.now(UTC)
+        life = timedelta(seconds=outputs.get("lifeSeconds") or TOKEN_LIFE.total_seconds())
+        return f"its tokens end at {expires}" if left < life / 3 else None
+
+    def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
+        """Writes the objects and asks for the tokens."""
+        api, member = Api(Kubeconfig.read(inputs["access"])), inputs["name"]
+        for manifest in joining.member_side(member):
+            api.apply(manifest, force=True)
+        token, expires = _token(api, joining.account(member))
+        impersonator, _ = _token(api, joining.IMPERSONATOR)
+        outputs = {
+            **_identity(api),
+            "token": token,
+            "impersonatorToken": impersonator,
+            "expires": expires.isoformat(),
+            "lifeSeconds": (expires - datetime.now(UTC)).total_seconds() // 60 * 60,
+        }
+        return Outcome(member, outputs)
+
+    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002
+        """Gone where an object of it is; the tokens are what the state holds."""
+        if not inputs:
+            return None
+        api = Api(Kubeconfig.read(inputs["access"]))
+        if not all(api.get(manifest) for manifest in joining.member_side(id)):
+            return None
+        return Seen(inputs, {**outputs, **_identity(api)})
+
+    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002
+        """Writes the objects again and asks for new tokens."""
+        return self.create(id, inputs, context)
+
+    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002, ARG002
+        """Takes Karmada's rights away; a member that is dead keeps them and is named."""
+        api = Api(Kubeconfig.read(inputs["access"]), connect=2)
+        # The namespace stays: it may hold what another control plane put there.
+        for manifest in reversed(joining.member_side(id)[1:]):
+            try:
+                api.delete(manifest)
+            except UnavailableError:
+                context.warn(
+                    f"member {id}: found no answer at {api.kubeconfig.server}; expected to take Karmada's rights away. "
+                    f"If it comes back, delete the ClusterRoleBinding {joining.role(id)} in it."
+                )
+                return
+            except ApiError as error:
+                if error.code not in _GONE:
+                    raise
+
+
+def _identity(api: Api) -> Values:
+    return {
+        "endpoint": api.kubeconfig.server,
+        "authority": api.kubeconfig.authority.decode(),
+        "identifier": api.identifier(),
+    }
+
+
+def _token(api: Api, account: str) -> tuple[str, datetime]:
+    request = joining.token_request(int(TOKEN_LIFE.total_seconds()))
+    status = api.request("POST", joining.token_path(account), request)["status"]
+    return status["token"], datetime.fromisoformat(status["expirationTimestamp"])

@@ -1,0 +1,126 @@
+"""What makes a local control plane real: its processes in their order, and the objects between them."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+from atoll import toolchain
+from atoll.cluster.effects import OUTPUTS
+from atoll.cluster.local import credentials, launch
+from atoll.cluster.local.seat import LOOPBACK, Seat
+from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
+from atoll.core.errors import NotReadyError, UnavailableError
+from atoll.federation.local import manifests, programs
+from atoll.host import Environment
+from atoll.kubernetes import Api
+from atoll.kubernetes.client import Manifest
+
+_LIMIT = timedelta(seconds=90)
+_WRITERS = 8
+
+
+class LocalControlPlane(Effect):
+    """A Karmada of seven processes on this machine."""
+
+    replace_on = frozenset({"name"})
+    secret_outputs = frozenset({"access"})
+    outputs = OUTPUTS
+
+    def check(self, inputs: Values) -> list[Failure]:  # noqa: ARG002 - the protocol's
+        """There is nothing to choose."""
+        return []
+
+    def changes(self, changed: frozenset[str]) -> frozenset[str]:  # noqa: ARG002 - the protocol's
+        """Nothing that an update can change shows in an output."""
+        return frozenset()
+
+    def stale(self, inputs: Values, outputs: Values) -> str | None:  # noqa: ARG002 - the protocol's
+        """It renews what it needs whenever it is written."""
+        return None
+
+    def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
+        """Starts the control plane, or takes up the one that was begun under this name."""
+        environment = Environment.current()
+        seat = _seat(environment, inputs["name"])
+        credentials.ensure(seat, programs.ALL_SUBJECTS, programs.ENCRYPTED)
+        launch.start(environment, programs.base(seat))
+        api = Api(credentials.admin(seat))
+        outputs = {"access": api.kubeconfig.text(), "endpoint": seat.server, "identifier": ""}
+        try:
+            _bring_up(environment, seat, api, context)
+            outputs["identifier"] = api.identifier()
+        except (NotReadyError, UnavailableError) as error:
+            return Outcome(seat.name, outputs, (str(error),))
+        return Outcome(seat.name, outputs)
+
+    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002
+        """The folder's absence is the control plane's."""
+        environment = Environment.current()
+        if not launch.exists(environment, id):
+            return None
+        api = Api(credentials.admin(_seat(environment, id)))
+        found = {"access": api.kubeconfig.text(), "endpoint": api.kubeconfig.server}
+        return Seen({**inputs, "name": id}, {**found, "identifier": api.identifier()})
+
+    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002
+        """Makes programs and objects fit."""
+        return self.create(id, inputs, context)
+
+    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002, ARG002
+        """Stops it and removes its data."""
+        launch.remove(Environment.current(), id)
+
+
+def _seat(environment: Environment, name: str) -> Seat:
+    return launch.seat(environment, name, programs.ALL_PORTS, programs.ALL)
+
+
+def _bring_up(environment: Environment, seat: Seat, api: Api, context: Context) -> None:
+    """The order matters: kinds, aggregation, webhooks that answer, their configurations, controllers."""
+    assets = toolchain.asset("karmada-manifests")
+    deploy = assets / "artifacts" / "deploy"
+    authority = Path(seat.pki("ca.crt")).read_bytes()
+    hooks = f"https://{LOOPBACK}:{seat.ports[programs.WEBHOOK]}"
+    launch.wait_until_ready(api, seat.name, context)
+    _apply(api, manifests.namespaces(), seat.name, context)
+    kinds = (path.read_text() for path in sorted(assets.glob("charts/karmada/_crds/bases/**/*.yaml")))
+    _apply(api, manifests.custom_resource_definitions(kinds, hooks, authority), seat.name, context)
+    _apply(api, manifests.aggregation(seat.ports[programs.AGGREGATED], authority), seat.name, context)
+    for file in ("cluster-proxy-admin-rbac.yaml", "admin-clusterrole-aggregation.yaml"):
+        _apply(api, manifests.documents((deploy / file).read_text()), seat.name, context)
+    launch.start(environment, [programs.webhook(seat)])
+    _wait_for(seat, programs.WEBHOOK, "/readyz", context)
+    configured = (deploy / "webhook-configuration.yaml").read_text()
+    _apply(api, manifests.webhook_configurations(configured, hooks, authority), seat.name, context)
+    _wait_for_clusters(api, seat.name, context)
+    launch.start(environment, programs.controllers(seat))
+    for name in (programs.CONTROLLER_MANAGER, programs.SCHEDULER):
+        _wait_for(seat, name, "/healthz", context)
+
+
+def _apply(api: Api, objects: Iterable[Manifest], name: str, context: Context) -> None:
+    def one(manifest: Manifest) -> None:
+        launch.patiently(
+            lambda: api.apply(manifest, force=True),
+            f"{name}: writing {manifest['kind']} {manifest['metadata']['name']}",
+            _LIMIT,
+            context,
+        )
+
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        list(pool.map(one, objects))
+
+
+def _wait_for(seat: Seat, program: str, path: str, context: Context) -> None:
+    port = seat.ports[f"{program}-health"]
+    launch.until(lambda: launch.answers(port, path), f"{seat.name}: waiting for {program}", _LIMIT, context)
+
+
+def _wait_for_clusters(api: Api, name: str, context: Context) -> None:
+    launch.patiently(
+        lambda: api.request("GET", "/apis/cluster.karmada.io/v1alpha1/clusters"),
+        f"{name}: waiting for {programs.AGGREGATED}",
+        _LIMIT,
+        context,
+    )

@@ -1,0 +1,102 @@
+"""The component `Member`: one cluster's membership, in push mode."""
+
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+
+from atoll.cluster.objects import KubernetesObject
+from atoll.core import naming
+from atoll.core.component import Component
+from atoll.federation.control_plane import ControlPlane
+from atoll.federation.local.manifests import CLUSTER_NAMESPACE, SYSTEM_LABEL
+from atoll.federation.resources import MemberAccess
+
+_READY_SECONDS = "60"
+
+
+class MemberArgs(TypedDict):
+    """The inputs of a `Member`."""
+
+    control_plane: ControlPlane
+    """Where it joins."""
+    access: pulumi.Input[str]
+    """A kubeconfig of the member's administrator, with credentials inside."""
+    region: NotRequired[str]
+    """The region that placements choose by."""
+    zone: NotRequired[str]
+    """The zone that placements choose by."""
+    provider: NotRequired[str]
+    """Karmada's word for the cloud that the cluster runs in."""
+    labels: NotRequired[Mapping[str, str]]
+    """Labels of the Cluster object, for placements."""
+
+
+class Member(Component):
+    """A cluster in the federation. Its removal goes plane first: Karmada clears the member, then forgets it."""
+
+    identifier: pulumi.Output[str]
+    """The UID of the member's kube-system."""
+
+    def __init__(self, name: str, args: MemberArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        self._plane = args["control_plane"]
+        access = MemberAccess(
+            self.child("access"),
+            {"name": name, "access": args["access"]},
+            self.options(additional_secret_outputs=["token", "impersonatorToken"]),
+        )
+        secrets = [
+            self._secret("token", name, {"caBundle": access.authority, "token": access.token}),
+            self._secret("impersonator", f"{name}-impersonator", {"token": access.impersonatorToken}),
+        ]
+        self.gate = cluster = self._cluster(access, args, secrets)
+        self.identifier = access.identifier
+        self.ready = cluster.id
+        self.register_outputs({"identifier": self.identifier})
+
+    def _secret(self, role: str, name: str, data: dict[str, pulumi.Input[str]]) -> KubernetesObject:
+        # Karmada reads these two by name; without an owner reference, Pulumi orders their end.
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": self._metadata(name, namespace=CLUSTER_NAMESPACE),
+            "stringData": data,
+        }
+        options = self.options(provider=self._plane.kubernetes, deleted_with=self._plane.dies_with)
+        return KubernetesObject(self.child(role), manifest, options)
+
+    def _cluster(
+        self, access: MemberAccess, args: MemberArgs, secrets: list[KubernetesObject]
+    ) -> KubernetesObject:
+        reference = {"namespace": CLUSTER_NAMESPACE}
+        places = {
+            "provider": args.get("provider"),
+            "region": args.get("region"),
+            "zones": [zone] if (zone := args.get("zone")) else None,
+        }
+        spec = {
+            "id": access.identifier,
+            "apiEndpoint": access.endpoint,
+            "syncMode": "Push",
+            "secretRef": {**reference, "name": self.name},
+            "impersonatorSecretRef": {**reference, "name": f"{self.name}-impersonator"},
+            **{key: value for key, value in places.items() if value},
+        }
+        annotations = {
+            "pulumi.com/waitFor": "condition=Ready",
+            "pulumi.com/timeoutSeconds": _READY_SECONDS,
+        }
+        manifest = {
+            "apiVersion": "cluster.karmada.io/v1alpha1",
+            "kind": "Cluster",
+            "metadata": self._metadata(self.name, labels=args.get("labels") or {}, annotations=annotations),
+            "spec": spec,
+        }
+        # Never deleted with the plane: its finalizer is what clears a member that goes on living.
+        options = self.options(depends_on=secrets, provider=self._plane.kubernetes)
+        return KubernetesObject(self.child("cluster"), manifest, options)
+
+    def _metadata(self, name: str, **more: Any) -> dict[str, Any]:
+        labels = {**SYSTEM_LABEL, naming.MARK: naming.PACKAGE, **more.pop("labels", {})}
+        return {"name": name, "labels": labels, **more}

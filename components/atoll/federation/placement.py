@@ -1,0 +1,95 @@
+"""The policies of a propagation: what goes where, and what is different there. Pure.
+
+Source: https://karmada.io/docs/reference/karmada-api/policy-resources
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from atoll.core import naming
+
+Manifest = dict[str, Any]
+_API = "policy.karmada.io/v1alpha1"
+SKIP_AUTO_PROPAGATION = {"namespace.karmada.io/skip-auto-propagation": "true"}
+"""Without it Karmada carries every namespace of the plane to every member, whatever the placement says."""
+
+AWAITED_KINDS = frozenset(
+    {
+        "DaemonSet",
+        "Deployment",
+        "Ingress",
+        "Job",
+        "PersistentVolumeClaim",
+        "Pod",
+        "ReplicaSet",
+        "Service",
+        "StatefulSet",
+    }
+)
+"""Kinds whose readiness Pulumi's provider awaits; on the plane nothing ever makes them ready."""
+
+
+def role(manifest: Manifest) -> str:
+    """What an object is called among the children of its propagation."""
+    metadata = manifest["metadata"]
+    parts = (manifest["kind"].lower(), metadata.get("namespace"), metadata["name"])
+    return "-".join(part for part in parts if part)
+
+
+def template(manifest: Manifest) -> Manifest:
+    """The manifest as it goes onto the plane."""
+    metadata = dict(manifest["metadata"])
+    labels, annotations = dict(metadata.get("labels") or {}), dict(metadata.get("annotations") or {})
+    labels.setdefault(naming.MARK, naming.PACKAGE)
+    if manifest["kind"] == "Namespace":
+        labels |= SKIP_AUTO_PROPAGATION
+    if manifest["kind"] in AWAITED_KINDS:
+        annotations["pulumi.com/skipAwait"] = "true"
+    return {**manifest, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
+
+
+def selector(manifest: Manifest) -> Manifest:
+    """How a policy finds an object."""
+    metadata = manifest["metadata"]
+    found = {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "name": metadata["name"]}
+    return found | ({"namespace": metadata["namespace"]} if metadata.get("namespace") else {})
+
+
+def propagation_policy(name: str, resources: Sequence[Manifest], clusters: Sequence[str]) -> Manifest:
+    """One policy for all objects of a propagation, to exactly these clusters, each with all replicas."""
+    placement = {
+        "clusterAffinity": {"clusterNames": sorted(clusters)},
+        "replicaScheduling": {"replicaSchedulingType": "Duplicated"},
+    }
+    spec = {"resourceSelectors": [selector(resource) for resource in resources], "placement": placement}
+    return _policy("ClusterPropagationPolicy", name, spec)
+
+
+def override_policy(
+    name: str, resource: Manifest, rules: Sequence[tuple[Sequence[str], Sequence[Manifest]]]
+) -> Manifest:
+    """One policy for one object: for each group of clusters, the JSON patches of their copy.
+
+    A rule is (cluster names, patches); a patch is {op, path, value} as in RFC 6902.
+    """
+    spec = {
+        "resourceSelectors": [selector(resource)],
+        "overrideRules": [
+            {
+                "targetCluster": {"clusterNames": sorted(clusters)},
+                "overriders": {"plaintext": [_plaintext(patch) for patch in patches]},
+            }
+            for clusters, patches in rules
+        ],
+    }
+    return _policy("ClusterOverridePolicy", name, spec)
+
+
+def _plaintext(patch: Manifest) -> Manifest:
+    value = {} if patch["op"] == "remove" else {"value": patch["value"]}
+    return {"path": patch["path"], "operator": patch["op"], **value}
+
+
+def _policy(kind: str, name: str, spec: Manifest) -> Manifest:
+    metadata = {"name": name, "labels": {naming.MARK: naming.PACKAGE}}
+    return {"apiVersion": _API, "kind": kind, "metadata": metadata, "spec": spec}

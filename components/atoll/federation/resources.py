@@ -1,0 +1,52 @@
+"""The program side of what Atoll's own provider does for a federation."""
+
+from typing import Any, ClassVar
+
+import pulumi
+
+from atoll.core.component import Resource
+
+
+class LocalControlPlane(Resource):
+    """A Karmada control plane as processes of this machine."""
+
+    outputs: ClassVar[tuple[str, ...]] = ("access", "endpoint", "identifier")
+    access: pulumi.Output[str]
+    """A kubeconfig with credentials inside; secret."""
+    endpoint: pulumi.Output[str]
+    """The address of the API server."""
+    identifier: pulumi.Output[str]
+    """The UID of kube-system."""
+
+
+class MemberAccess(Resource):
+    """The member's side of a join: service accounts, what they may do, and their tokens."""
+
+    outputs: ClassVar[tuple[str, ...]] = (
+        "endpoint",
+        "authority",
+        "token",
+        "impersonatorToken",
+        "identifier",
+        "expires",
+    )
+    endpoint: pulumi.Output[str]
+    """The address of the member's API server."""
+    authority: pulumi.Output[str]
+    """The certificate authority of the member's API server, PEM."""
+    token: pulumi.Output[str]
+    """What Karmada acts with; secret."""
+    identifier: pulumi.Output[str]
+    """The UID of the member's kube-system."""
+    expires: pulumi.Output[str]
+    """When the first of the tokens ends, RFC 3339."""
+    impersonatorToken: pulumi.Output[str]  # noqa: N815 - the engine sets it by the property's name
+    """What Karmada's proxy impersonates users with; secret."""
+
+
+class PropagationStatus(Resource):
+    """The gate of a propagation: done when every cluster runs what was written."""
+
+    outputs: ClassVar[tuple[str, ...]] = ("delivered",)
+    delivered: pulumi.Output[dict[str, Any]]
+    """For each cluster, how many of the objects it runs as they were written."""

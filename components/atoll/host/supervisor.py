@@ -1,0 +1,224 @@
+"""The processes of one environment, kept by supervisord.
+
+Only the `atoll` command starts the supervisor; providers ask it through its socket, which its owner alone
+can open. Processes die with their supervisor, and a new one starts all of them again.
+"""
+
+import os
+import socket as sockets
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+from supervisor.xmlrpc import Faults, SupervisorTransport
+
+from atoll.core import command, files
+from atoll.core.errors import NotReadyError, UnavailableError
+from atoll.host.environment import Environment
+
+_LOG_SIZE = "10MB"
+_PATIENCE = timedelta(seconds=20)
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run: lower priorities start first. Secrets are never in `argv`, which every user can read."""
+
+    name: str
+    argv: tuple[str, ...]
+    priority: int = 100
+
+
+@dataclass(frozen=True)
+class Process:
+    """A supervised process as it is: `state` is supervisord's word (RUNNING, BACKOFF, ...)."""
+
+    name: str
+    state: str
+    pid: int
+    description: str
+
+
+class Supervisor:
+    """The supervisor of one environment."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    @property
+    def running(self) -> bool:
+        """Whether somebody answers at the socket."""
+        with sockets.socket(sockets.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self._environment.socket))
+            except OSError:
+                return False
+        return True
+
+    def start(self) -> bool:
+        """Starts the supervisor with all its programs; returns whether it had to.
+
+        Raises:
+            NotReadyError: it does not answer.
+        """
+        with files.locked(self._environment.folder / "supervisor.lock"):
+            if self.running:
+                return False
+            configuration = self._environment.folder / "supervisord.conf"
+            files.write(configuration, _configuration(self._environment))
+            # Nothing of the caller's environment reaches the processes: no proxies, no cloud's credentials.
+            clean = {"PATH": os.defpath, "HOME": str(self._environment.folder), "LANG": "C.UTF-8"}
+            program = [
+                sys.executable,
+                "-W",
+                "ignore",
+                "-m",
+                "supervisor.supervisord",
+                "-c",
+                str(configuration),
+            ]
+            command.run(program, env=clean, cwd=self._environment.folder)
+            _until(lambda: self.running, "supervisord: found no answer at its socket; expected one")
+            return True
+
+    def stop(self) -> None:
+        """Ends the supervisor and every process under it, and waits for them."""
+        if not self.running:
+            return
+        proxy = self._proxy()
+        processes = [
+            psutil.Process(pid) for pid in (proxy.getPID(), *(p.pid for p in self.processes() if p.pid))
+        ]
+        proxy.shutdown()
+        _, alive = psutil.wait_procs(processes, timeout=_PATIENCE.total_seconds())
+        for process in alive:
+            process.kill()
+
+    def processes(self) -> list[Process]:
+        """Every supervised process, by name."""
+        found = [
+            Process(entry["name"], entry["statename"], entry["pid"], entry["description"])
+            for entry in self._proxy().getAllProcessInfo()
+        ]
+        return sorted(found, key=lambda process: process.name)
+
+    def ensure(self, programs: Iterable[Program]) -> list[str]:
+        """Makes the programs run as they are described; returns the names of those that were (re)started."""
+        changed = [
+            program for program in programs if files.write(self._file(program.name), self._section(program))
+        ]
+        proxy = self._proxy()
+        known = {entry["name"]: entry["statename"] for entry in proxy.getAllProcessInfo()}
+        begun = []
+        for program in sorted(programs, key=lambda entry: entry.priority):
+            if program in changed and program.name in known:
+                self._drop(proxy, program.name)
+                del known[program.name]
+            if program.name not in known:
+                proxy.reloadConfig()
+                _tolerant(proxy.addProcessGroup, Faults.ALREADY_ADDED, program.name)
+                begun.append(program.name)
+            elif known[program.name] in {"STOPPED", "EXITED", "FATAL"}:
+                _tolerant(proxy.startProcess, Faults.ALREADY_STARTED, program.name, False)  # noqa: FBT003 - XML-RPC
+                begun.append(program.name)
+        return begun
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Stops programs and forgets them; what is not known is no error."""
+        for name in names:
+            self._file(name).unlink(missing_ok=True)
+        if self.running:
+            proxy = self._proxy()
+            for name in names:
+                self._drop(proxy, name)
+            proxy.reloadConfig()
+
+    def state(self, name: str) -> Process | None:
+        """One process, or None where the supervisor does not know it."""
+        return next((process for process in self.processes() if process.name == name), None)
+
+    def log(self, name: str) -> Path:
+        """Where a process writes."""
+        return self._environment.logs / f"{name}.log"
+
+    def _file(self, name: str) -> Path:
+        return self._environment.programs / f"{name}.conf"
+
+    def _section(self, program: Program) -> str:
+        # setpriv asks the kernel to end the process when its supervisor dies, however it dies.
+        words = ("setpriv", "--pdeathsig", "TERM", *program.argv)
+        line = " ".join(_quoted(word) for word in words)
+        settings = {
+            "command": line,
+            "priority": program.priority,
+            "autorestart": "true",
+            "startsecs": 1,
+            "startretries": 1_000_000,
+            "stopwaitsecs": 15,
+            "redirect_stderr": "true",
+            "stdout_logfile": self.log(program.name),
+            "stdout_logfile_maxbytes": _LOG_SIZE,
+            "stdout_logfile_backups": 1,
+        }
+        body = "".join(f"{key}={value}\n" for key, value in settings.items())
+        return f"[program:{program.name}]\n{body}"
+
+    def _drop(self, proxy: Any, name: str) -> None:
+        _tolerant(proxy.stopProcess, Faults.NOT_RUNNING, name)
+        _tolerant(proxy.removeProcessGroup, Faults.BAD_NAME, name)
+
+    def _proxy(self) -> Any:
+        if not self.running:
+            raise UnavailableError(
+                f"environment {self._environment.name}: found no supervisor; expected it to run. "
+                f"Run: atoll env {self._environment.name}"
+            )
+        transport = SupervisorTransport(None, None, f"unix://{self._environment.socket}")
+        return xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
+
+
+def _tolerant(call: Any, expected: int, *arguments: Any) -> None:
+    """Calls, taking the expected fault, and a name that is unknown, as done already."""
+    try:
+        call(*arguments)
+    except xmlrpc.client.Fault as fault:
+        if fault.faultCode not in {expected, Faults.BAD_NAME}:
+            raise
+
+
+def _quoted(word: str) -> str:
+    # supervisord reads its command as a shell would, after expanding percent signs.
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'
+
+
+def _configuration(environment: Environment) -> str:
+    return f"""[supervisord]
+logfile={environment.logs}/supervisord.log
+logfile_maxbytes={_LOG_SIZE}
+logfile_backups=1
+pidfile={environment.folder}/supervisord.pid
+childlogdir={environment.logs}
+directory={environment.folder}
+umask=077
+[unix_http_server]
+file={environment.socket}
+chmod=0700
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+[include]
+files = {environment.programs}/*.conf
+"""
+
+
+def _until(condition: Any, problem: str) -> None:
+    end = time.monotonic() + _PATIENCE.total_seconds()
+    while not condition():
+        if time.monotonic() > end:
+            raise NotReadyError(f"{problem} within {_PATIENCE.total_seconds():.0f} s")
+        time.sleep(0.05)
