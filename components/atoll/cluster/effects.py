@@ -115,8 +115,8 @@ class ExistingCluster(Effect):
         )
 
     def changes(self, changed: frozenset[str]) -> frozenset[str]:
-        """Another file or context may be another cluster."""
-        return OUTPUTS if changed else frozenset()
+        """Another file or context may be another cluster; newer credentials in the same file are not."""
+        return OUTPUTS if changed else frozenset({"access"})
 
     def stale(self, inputs: Values, outputs: Values) -> str | None:
         """The file may hold newer credentials than the state."""

@@ -31,8 +31,8 @@ class PropagationStatus(Effect):
         return []
 
     def changes(self, changed: frozenset[str]) -> frozenset[str]:
-        """Other objects or clusters, other counts."""
-        return _OUTPUTS if changed & {"objects", "clusters"} else frozenset()
+        """Other objects or clusters, other counts; so too when it is asked again for one that lagged."""
+        return frozenset() if changed and not changed & {"objects", "clusters"} else _OUTPUTS
 
     def stale(self, inputs: Values, outputs: Values) -> str | None:
         """Some cluster was not served when it was asked last."""
@@ -42,7 +42,7 @@ class PropagationStatus(Effect):
 
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Polls until all clusters are served or the time is over; names those that lag."""
-        watch = _Watch(inputs)
+        watch = Watch(inputs)
         begin, pause = time.monotonic(), 0.1
         while True:
             lagging = watch.look()
@@ -61,7 +61,7 @@ class PropagationStatus(Effect):
         """Looks once."""
         if not inputs:
             return None
-        watch = _Watch(inputs)
+        watch = Watch(inputs)
         lagging = watch.look()
         for line in delivery.summary(id, lagging, 0):
             context.warn(line)
@@ -75,7 +75,7 @@ class PropagationStatus(Effect):
         """A gate leaves nothing behind."""
 
 
-class _Watch:
+class Watch:
     """What is asked of each cluster; what is served once is not asked again."""
 
     def __init__(self, inputs: Values) -> None:

@@ -12,7 +12,9 @@ TOKEN_LIFE = timedelta(days=365)
 
 A cloud's API server may grant less: `expires` is what it granted.
 """
-_OUTPUTS = frozenset({"endpoint", "authority", "token", "impersonatorToken", "identifier", "expires"})
+_OUTPUTS = frozenset(
+    {"endpoint", "authority", "token", "impersonatorToken", "identifier", "expires", "lifeSeconds"}
+)
 _GONE = {403, 404}
 
 
@@ -29,7 +31,7 @@ class MemberAccess(Effect):
 
     def changes(self, changed: frozenset[str]) -> frozenset[str]:
         """Every write brings new tokens; only another cluster brings another address and identity."""
-        return _OUTPUTS if changed else frozenset({"token", "impersonatorToken", "expires"})
+        return _OUTPUTS if changed else _OUTPUTS - {"endpoint", "authority", "identifier"}
 
     def stale(self, inputs: Values, outputs: Values) -> str | None:  # noqa: ARG002 - the protocol's
         """Less than a third of the tokens' life is left."""

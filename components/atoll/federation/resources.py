@@ -29,6 +29,7 @@ class MemberAccess(Resource):
         "impersonatorToken",
         "identifier",
         "expires",
+        "lifeSeconds",
     )
     endpoint: pulumi.Output[str]
     """The address of the member's API server."""
@@ -40,6 +41,8 @@ class MemberAccess(Resource):
     """The UID of the member's kube-system."""
     expires: pulumi.Output[str]
     """When the first of the tokens ends, RFC 3339."""
+    lifeSeconds: pulumi.Output[float]  # noqa: N815 - the engine sets it by the property's name
+    """How long the API server let them live, in seconds."""
     impersonatorToken: pulumi.Output[str]  # noqa: N815 - the engine sets it by the property's name
     """What Karmada's proxy impersonates users with; secret."""
 

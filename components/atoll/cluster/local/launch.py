@@ -3,9 +3,11 @@
 import http
 import http.client
 import shutil
+import ssl
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from pathlib import Path
 
 from atoll import toolchain
 from atoll.cluster.local.seat import LOOPBACK, Seat
@@ -86,9 +88,15 @@ def patiently(call: Callable[[], object], what: str, limit: timedelta, context: 
         raise NotReadyError(f"{error}; last: {problems[-1] if problems else 'nothing'}") from error
 
 
-def answers(port: int, path: str) -> bool:
-    """Whether a process says that it is healthy at its probe's port, in plain HTTP on loopback."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2)
+def answers(port: int, path: str, authority: Path | None = None) -> bool:
+    """Whether a process says at its probe that it is healthy: TLS under `authority`, else plain, on loopback."""
+    if authority:
+        trust = ssl.create_default_context(cafile=authority)
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            LOOPBACK, port, timeout=2, context=trust
+        )
+    else:
+        connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == http.HTTPStatus.OK

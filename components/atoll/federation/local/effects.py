@@ -1,5 +1,6 @@
 """What makes a local control plane real: its processes in their order, and the objects between them."""
 
+import functools
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -90,13 +91,15 @@ def _bring_up(environment: Environment, seat: Seat, api: Api, context: Context) 
     for file in ("cluster-proxy-admin-rbac.yaml", "admin-clusterrole-aggregation.yaml"):
         _apply(api, manifests.documents((deploy / file).read_text()), seat.name, context)
     launch.start(environment, [programs.webhook(seat)])
-    _wait_for(seat, programs.WEBHOOK, "/readyz", context)
+    answers = functools.partial(launch.answers, seat.ports[programs.WEBHOOK], "/readyz/", Path(seat.pki("ca.crt")))
+    launch.until(answers, f"{seat.name}: waiting for {programs.WEBHOOK}", _LIMIT, context)
     configured = (deploy / "webhook-configuration.yaml").read_text()
     _apply(api, manifests.webhook_configurations(configured, hooks, authority), seat.name, context)
     _wait_for_clusters(api, seat.name, context)
     launch.start(environment, programs.controllers(seat))
     for name in (programs.CONTROLLER_MANAGER, programs.SCHEDULER):
-        _wait_for(seat, name, "/healthz", context)
+        answers = functools.partial(launch.answers, seat.ports[f"{name}-health"], "/healthz")
+        launch.until(answers, f"{seat.name}: waiting for {name}", _LIMIT, context)
 
 
 def _apply(api: Api, objects: Iterable[Manifest], name: str, context: Context) -> None:
@@ -110,11 +113,6 @@ def _apply(api: Api, objects: Iterable[Manifest], name: str, context: Context) -
 
     with ThreadPoolExecutor(_WRITERS) as pool:
         list(pool.map(one, objects))
-
-
-def _wait_for(seat: Seat, program: str, path: str, context: Context) -> None:
-    port = seat.ports[f"{program}-health"]
-    launch.until(lambda: launch.answers(port, path), f"{seat.name}: waiting for {program}", _LIMIT, context)
 
 
 def _wait_for_clusters(api: Api, name: str, context: Context) -> None:

@@ -27,7 +27,6 @@ ALL_PORTS = (
     *PORTS,
     AGGREGATED,
     WEBHOOK,
-    f"{WEBHOOK}-health",
     f"{CONTROLLER_MANAGER}-health",
     f"{SCHEDULER}-health",
 )
@@ -109,7 +108,8 @@ def webhook(seat: Seat) -> Program:
         "secure-port": str(seat.ports[WEBHOOK]),
         "cert-dir": seat.pki("webhook"),
         "metrics-bind-address": "0",
-        "health-probe-bind-address": _health(seat, WEBHOOK),
+        # Its readiness is served by the webhook server itself, over TLS.
+        "health-probe-bind-address": "0",
     }
     return programs.program(seat, WEBHOOK, flags, priority=50)
 

@@ -1,0 +1,1 @@
+"""Running environments: the engine, its events, the recap, and the `atoll` command line."""

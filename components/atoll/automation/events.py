@@ -1,0 +1,131 @@
+"""What the engine tells while it works, made into results by cluster. Pure.
+
+Source: pulumi/pulumi, sdk/go/common/apitype/events.go.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+_PLACES = {"atoll:index:Cluster", "atoll:index:Member", "atoll:index:ControlPlane"}
+"""The components that stand for one cluster; what is under them concerns it."""
+_DONE = {
+    "create": "created",
+    "update": "updated",
+    "delete": "deleted",
+    "replace": "replaced",
+    "create-replacement": "replaced",
+    "delete-replaced": "deleted",
+    "import": "imported",
+    "read": "read",
+    "refresh": "refreshed",
+}
+_SHOWN = {"error", "warning"}
+
+
+class Outcome(StrEnum):
+    """What became of one resource, in Ansible's words."""
+
+    OK = "ok"
+    CHANGED = "changed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One resource when the engine is done with it."""
+
+    urn: str
+    outcome: Outcome
+    verb: str
+    place: str | None
+    seconds: float = 0
+    properties: tuple[str, ...] = ()
+    """The input properties that changed."""
+
+    @property
+    def type(self) -> str:
+        """The resource's type, without its ancestors."""
+        return self.urn.split("::")[2].split("$")[-1]
+
+    @property
+    def name(self) -> str:
+        """The resource's name."""
+        return self.urn.split("::", 3)[3]
+
+
+@dataclass(frozen=True)
+class Message:
+    """Something that the engine, a provider or the program said: `error`, `warning` or `info`."""
+
+    severity: str
+    text: str
+    urn: str = ""
+
+
+@dataclass
+class Reader:
+    """Turns engine events into results, remembering who is whose child and when what began."""
+
+    parents: dict[str, str] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)
+    running: dict[str, float] = field(default_factory=dict)
+
+    def read(self, event: Mapping[str, Any], now: float, *, preview: bool = False) -> Iterator[Result | Message]:
+        """What one event says. `now` is a clock in seconds."""
+        if started := event.get("resourcePreEvent"):
+            yield from self._started(started["metadata"], now, preview=preview)
+        elif done := event.get("resOutputsEvent"):
+            if not preview:
+                yield from self._done(done["metadata"], now, failed=False)
+        elif failed := event.get("resOpFailedEvent"):
+            yield from self._done(failed["metadata"], now, failed=True)
+        elif said := event.get("diagnosticEvent"):
+            text = said["message"].strip()
+            if text and said["severity"] in _SHOWN and not said.get("ephemeral"):
+                yield Message(said["severity"], text, said.get("urn", ""))
+
+    def place(self, urn: str) -> str | None:
+        """The cluster that a resource concerns, or None."""
+        while urn:
+            kind, name = urn.split("::")[2].split("$")[-1], urn.split("::", 3)[3]
+            if kind in _PLACES:
+                return name
+            urn = self.parents.get(urn, "")
+        return None
+
+    def _started(self, metadata: Mapping[str, Any], now: float, *, preview: bool) -> Iterator[Result]:
+        urn = metadata["urn"]
+        self.parents[urn] = ((metadata.get("new") or metadata.get("old") or {}).get("parent")) or ""
+        if preview:
+            yield from self._result(metadata, 0, failed=False)
+        elif metadata["op"] != "same":
+            self.began[urn] = self.running[urn] = now
+
+    def _done(self, metadata: Mapping[str, Any], now: float, *, failed: bool) -> Iterator[Result]:
+        urn = metadata["urn"]
+        self.parents.setdefault(urn, ((metadata.get("new") or metadata.get("old") or {}).get("parent")) or "")
+        self.running.pop(urn, None)
+        yield from self._result(metadata, now - self.began.pop(urn, now), failed=failed)
+
+    def _result(self, metadata: Mapping[str, Any], seconds: float, *, failed: bool) -> Iterator[Result]:
+        operation, urn = metadata["op"], metadata["urn"]
+        if urn.split("::")[2].endswith("pulumi:pulumi:Stack"):
+            return
+        changed = tuple(sorted(metadata.get("detailedDiff") or metadata.get("diffs") or ()))
+        if failed:
+            yield Result(urn, Outcome.FAILED, "failed", self.place(urn), seconds, changed)
+        elif operation in {"same", "read", "refresh"}:
+            yield Result(urn, Outcome.OK, _DONE.get(operation, "unchanged"), self.place(urn), seconds)
+        elif operation in _DONE:
+            yield Result(urn, Outcome.CHANGED, _DONE[operation], self.place(urn), seconds, changed)
+
+
+def changes(results: Iterable[Result]) -> list[Result]:
+    """Those of the results that are a change, each resource once (a replacement has several steps)."""
+    found: dict[str, Result] = {}
+    for result in results:
+        if result.outcome is not Outcome.OK and (result.urn not in found or result.verb == "replaced"):
+            found[result.urn] = result
+    return list(found.values())

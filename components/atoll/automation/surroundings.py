@@ -1,0 +1,48 @@
+"""The variables that the engine and its programs see: the environment's own, and nothing ambient. Pure."""
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from atoll.host import Environment
+from atoll.host.environment import VARIABLE
+
+_AMBIENT = re.compile(r"(AWS|PULUMI|OTEL|AZURE|GOOGLE|HELM)_.*|KUBECONFIG|(https?|all|ftp)_proxy", re.IGNORECASE)
+"""What would lead a dev environment to a real cloud, another cluster or a proxy."""
+
+
+def own(environment: Environment, *, plugins_downloaded: bool) -> dict[str, str]:
+    """What the environment sets. `plugins_downloaded` lets the engine fetch what it misses."""
+    variables = {
+        VARIABLE: str(environment.folder),
+        "PULUMI_HOME": str(environment.engine_home),
+        "PULUMI_BACKEND_URL": f"file://{environment.state}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(environment.folder / "passphrase"),
+        "PULUMI_STACK": environment.name,
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": str(not plugins_downloaded).lower(),
+        # An empty kubeconfig: whoever forgets to say which cluster is meant meets none.
+        "KUBECONFIG": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "*",
+    }
+    return variables
+
+
+def programs(environment: Environment) -> list[str]:
+    """The folders that come first on PATH: the chosen programs, then this Python and `atoll`."""
+    return [str(environment.folder / "bin"), str(Path(sys.executable).parent)]
+
+
+def ambient(outside: Mapping[str, str]) -> list[str]:
+    """The names of the caller's variables that must not get in."""
+    return sorted(name for name in outside if _AMBIENT.fullmatch(name))
+
+
+def inside(environment: Environment, outside: Mapping[str, str], *, plugins_downloaded: bool) -> dict[str, str]:
+    """The whole environment of the engine."""
+    hidden = set(ambient(outside))
+    kept = {name: value for name, value in outside.items() if name not in hidden}
+    path = ":".join([*programs(environment), outside.get("PATH", "")])
+    return {**kept, **own(environment, plugins_downloaded=plugins_downloaded), "PATH": path}
