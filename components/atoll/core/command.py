@@ -1,6 +1,5 @@
 """The one place that runs programs: a list and no shell, output redacted, whole groups stopped."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -115,12 +114,20 @@ class Group:
             self._process.stdout.close()
 
     def stop(self, patience: timedelta = timedelta(seconds=20)) -> None:
-        """Ends the group: SIGINT, then SIGTERM, then SIGKILL, each after the patience ran out."""
+        """Ends the whole group: SIGINT, then SIGTERM, then SIGKILL, each after the patience ran out."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-            if self._process.poll() is not None:
-                return
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
             end = time.monotonic() + patience.total_seconds()
-            while self._process.poll() is None and time.monotonic() < end:
+            if not self._signal(number):
+                return
+            while self._signal(0) and time.monotonic() < end:
                 time.sleep(0.05)
+
+    def _signal(self, number: int) -> bool:
+        """Sends a signal (0: none) to the group; returns whether anybody was there."""
+        # A leader that ended and was not waited for would keep its group alive for ever.
+        self._process.poll()
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            return False
+        return True

@@ -4,12 +4,13 @@ Only the `atoll` command starts the supervisor; providers ask it through its soc
 can open. Processes die with their supervisor, and a new one starts all of them again.
 """
 
+import contextlib
 import os
 import socket as sockets
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from atoll.host.environment import Environment
 
 _LOG_SIZE = "10MB"
 _PATIENCE = timedelta(seconds=20)
+_ENDED = {"STOPPED", "EXITED", "FATAL"}
 
 
 @dataclass(frozen=True)
@@ -91,21 +93,21 @@ class Supervisor:
         """Ends the supervisor and every process under it, and waits for them."""
         if not self.running:
             return
-        proxy = self._proxy()
-        processes = [
-            psutil.Process(pid) for pid in (proxy.getPID(), *(p.pid for p in self.processes() if p.pid))
-        ]
-        proxy.shutdown()
+        pids = [process.pid for process in self.processes() if process.pid]
+        with self._proxy() as proxy:
+            processes = [psutil.Process(pid) for pid in (proxy.getPID(), *pids) if psutil.pid_exists(pid)]
+            proxy.shutdown()
         _, alive = psutil.wait_procs(processes, timeout=_PATIENCE.total_seconds())
         for process in alive:
             process.kill()
 
     def processes(self) -> list[Process]:
         """Every supervised process, by name."""
-        found = [
-            Process(entry["name"], entry["statename"], entry["pid"], entry["description"])
-            for entry in self._proxy().getAllProcessInfo()
-        ]
+        with self._proxy() as proxy:
+            found = [
+                Process(entry["name"], entry["statename"], entry["pid"], entry["description"])
+                for entry in proxy.getAllProcessInfo()
+            ]
         return sorted(found, key=lambda process: process.name)
 
     def ensure(self, programs: Iterable[Program]) -> list[str]:
@@ -113,31 +115,38 @@ class Supervisor:
         changed = [
             program for program in programs if files.write(self._file(program.name), self._section(program))
         ]
-        proxy = self._proxy()
-        known = {entry["name"]: entry["statename"] for entry in proxy.getAllProcessInfo()}
-        begun = []
-        for program in sorted(programs, key=lambda entry: entry.priority):
-            if program in changed and program.name in known:
-                self._drop(proxy, program.name)
-                del known[program.name]
-            if program.name not in known:
-                proxy.reloadConfig()
-                _tolerant(proxy.addProcessGroup, Faults.ALREADY_ADDED, program.name)
-                begun.append(program.name)
-            elif known[program.name] in {"STOPPED", "EXITED", "FATAL"}:
-                _tolerant(proxy.startProcess, Faults.ALREADY_STARTED, program.name, False)  # noqa: FBT003 - XML-RPC
-                begun.append(program.name)
-        return begun
+        with self._proxy() as proxy:
+            known = {entry["name"]: entry["statename"] for entry in proxy.getAllProcessInfo()}
+            ordered = sorted(programs, key=lambda entry: entry.priority)
+            return [
+                program.name
+                for program in ordered
+                if self._begin(proxy, program.name, known.get(program.name), anew=program in changed)
+            ]
+
+    def _begin(self, proxy: Any, name: str, state: str | None, *, anew: bool) -> bool:
+        """Starts one program where it has to be; returns whether it had."""
+        if anew and state:
+            self._drop(proxy, name)
+        if anew or not state:
+            proxy.reloadConfig()
+            _tolerant(proxy.addProcessGroup, Faults.ALREADY_ADDED, name)
+            return True
+        if state in _ENDED:
+            _tolerant(proxy.startProcess, Faults.ALREADY_STARTED, name, False)  # noqa: FBT003 - XML-RPC
+            return True
+        return False
 
     def remove(self, names: Iterable[str]) -> None:
         """Stops programs and forgets them; what is not known is no error."""
+        names = list(names)
         for name in names:
             self._file(name).unlink(missing_ok=True)
         if self.running:
-            proxy = self._proxy()
-            for name in names:
-                self._drop(proxy, name)
-            proxy.reloadConfig()
+            with self._proxy() as proxy:
+                for name in names:
+                    self._drop(proxy, name)
+                proxy.reloadConfig()
 
     def state(self, name: str) -> Process | None:
         """One process, or None where the supervisor does not know it."""
@@ -173,14 +182,18 @@ class Supervisor:
         _tolerant(proxy.stopProcess, Faults.NOT_RUNNING, name)
         _tolerant(proxy.removeProcessGroup, Faults.BAD_NAME, name)
 
-    def _proxy(self) -> Any:
+    @contextlib.contextmanager
+    def _proxy(self) -> Iterator[Any]:
         if not self.running:
             raise UnavailableError(
                 f"environment {self._environment.name}: found no supervisor; expected it to run. "
                 f"Run: atoll env {self._environment.name}"
             )
         transport = SupervisorTransport(None, None, f"unix://{self._environment.socket}")
-        return xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
+        try:
+            yield xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
+        finally:
+            transport.close()
 
 
 def _tolerant(call: Any, expected: int, *arguments: Any) -> None:
