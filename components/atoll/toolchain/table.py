@@ -1,0 +1,86 @@
+"""The table of programs and files, as `tools.toml` has it. Pure but for reading the package's own files."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+_HERE = Path(__file__).parent
+LOCKS = _HERE / "locks"
+_STRIPPED = "-s -w"
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program; see tools.toml for the fields."""
+
+    name: str
+    version: str
+    group: str
+    package: str
+    seconds: int
+    ask: list[str]
+    fits: str = ""
+    tags: str = ""
+    ldflags: str = ""
+    comes_with: str = ""
+
+    @property
+    def linker_flags(self) -> str:
+        """The linker's flags, with the version in them."""
+        return f"{_STRIPPED} {self.ldflags.format(version=self.version)}".strip()
+
+    def takes(self, version: str) -> bool:
+        """Whether a program of this version on PATH will do."""
+        try:
+            return bool(self.fits) and Version(version) in SpecifierSet(self.fits)
+        except InvalidVersion:
+            return False
+
+    @property
+    def key(self) -> str:
+        """What tells this recipe from every other: `<version>-<digest of recipe and locks>`."""
+        recipe = (self.package, self.tags, self.linker_flags)
+        return f"{self.version}-{_digest(self.group, recipe)}"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """Files out of a Go module at its pinned version; `files` is the folder in it."""
+
+    name: str
+    version: str
+    group: str
+    module: str
+    files: str
+
+    @property
+    def key(self) -> str:
+        """What tells this asset from every other."""
+        return f"{self.version}-{_digest(self.group, (self.module, self.files))}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """All programs and assets by name, in the order in which they are built."""
+
+    programs: dict[str, Program] = field(default_factory=dict)
+    assets: dict[str, Asset] = field(default_factory=dict)
+
+
+@cache
+def table() -> Table:
+    """The table that this distribution carries."""
+    content = tomllib.loads((_HERE / "tools.toml").read_text())
+    programs = [Program(**entry) for entry in content["program"]]
+    assets = [Asset(**entry) for entry in content["asset"]]
+    return Table({entry.name: entry for entry in programs}, {entry.name: entry for entry in assets})
+
+
+def _digest(group: str, recipe: tuple[str, ...]) -> str:
+    locks = b"".join((LOCKS / group / name).read_bytes() for name in ("go.mod", "go.sum"))
+    return hashlib.sha256(repr(recipe).encode() + locks).hexdigest()[:12]
