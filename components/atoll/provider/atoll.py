@@ -1,0 +1,139 @@
+"""pulumi-resource-atoll: what Pulumi's own providers cannot do, served from the domains' effects.
+
+State is `{**inputs, **outputs}`. Run as `python -m atoll.provider.atoll`.
+"""
+
+from collections.abc import Set as AbstractSet
+from functools import partial
+from typing import Any
+
+from google.protobuf import empty_pb2
+
+from atoll.core import naming
+from atoll.core.effect import Context, Effect, Outcome, Values
+from atoll.core.errors import UnavailableError
+from atoll.provider import diffs, protocol, resources, server, values, versions
+from atoll.provider.plugin import InitFailedError, Plugin
+
+
+class AtollPlugin(Plugin):
+    """Serves every effect of the table in `resources`."""
+
+    name = naming.PACKAGE
+    version = versions.ATOLL
+
+    def check(self, request: Any) -> Any:
+        """Asks the effect what does not fit; what is not known yet is left to the next check."""
+        inputs = values.plain(request.news)
+        known = {key: value for key, value in inputs.items() if not values.has_unknown(value)}
+        failures = [
+            # Named in the reason: for a property of its own the engine prints the value, be it secret or not.
+            protocol.provider.CheckFailure(reason=f"{failure.name}: {failure.reason}")
+            for failure in _effect(request).check(known)
+        ]
+        return protocol.provider.CheckResponse(inputs=request.news, failures=failures)
+
+    def diff(self, request: Any) -> Any:
+        """Compares the old inputs with the new, and asks the effect whether what is there grew stale."""
+        effect = _effect(request)
+        old, new = values.plain(request.old_inputs), values.plain(request.news)
+        found = [(path, change, path[0] in effect.replace_on) for path, change in diffs.changes(old, new)]
+        reason = effect.stale(old, _outputs(effect, request.olds))
+        if reason:
+            self.engine.info(request.urn, f"needs an update though no input changed: {reason}")
+        stale = sorted(effect.changes(frozenset())) if reason else []
+        return diffs.response(found, delete_first=True, outputs=stale)
+
+    def create(self, request: Any) -> Any:
+        """Ensures the thing."""
+        effect, inputs = _effect(request), values.decode(request.properties)
+        if request.preview:
+            state = _state(effect, inputs, dict.fromkeys(effect.outputs, values.UNKNOWN))
+            return protocol.provider.CreateResponse(properties=state)
+        outcome = effect.create(_name(request), inputs.value, self._context(request.urn))
+        state = _state(effect, inputs, outcome.outputs)
+        _raise_problems(outcome, state, request.properties)
+        return protocol.provider.CreateResponse(id=outcome.id, properties=state)
+
+    def update(self, request: Any) -> Any:
+        """Makes the thing fit its new inputs; a preview knows every output that they do not change."""
+        effect, inputs = _effect(request), values.decode(request.news)
+        old, outputs = values.plain(request.old_inputs), _outputs(effect, request.olds)
+        if request.preview:
+            unknown = _unknown_outputs(effect, old, inputs.value, outputs)
+            state = _state(effect, inputs, {**outputs, **dict.fromkeys(unknown, values.UNKNOWN)})
+            return protocol.provider.UpdateResponse(properties=state)
+        outcome = effect.update(request.id, inputs.value, outputs, self._context(request.urn))
+        state = _state(effect, inputs, outcome.outputs)
+        _raise_problems(outcome, state, request.news)
+        return protocol.provider.UpdateResponse(properties=state)
+
+    def read(self, request: Any) -> Any:
+        """Compares with the world; where that does not answer, the state does, with a warning."""
+        effect, inputs = _effect(request), values.decode(request.inputs)
+        outputs = _outputs(effect, request.properties)
+        try:
+            seen = effect.read(request.id, inputs.value, outputs, self._context(request.urn))
+        except UnavailableError as error:
+            if not inputs.value and not outputs:
+                raise
+            self.engine.warn(request.urn, f"not compared with what is there: {server.line(error)}")
+            return protocol.provider.ReadResponse(
+                id=request.id, properties=request.properties, inputs=request.inputs
+            )
+        if seen is None:
+            return protocol.provider.ReadResponse()
+        found = values.Decoded(seen.inputs, inputs.secrets)
+        return protocol.provider.ReadResponse(
+            id=request.id,
+            properties=_state(effect, found, seen.outputs),
+            inputs=values.encode(seen.inputs, inputs.secrets),
+        )
+
+    def delete(self, request: Any) -> Any:
+        """Removes the thing."""
+        effect, old = _effect(request), values.plain(request.old_inputs)
+        effect.delete(request.id, old, _outputs(effect, request.properties), self._context(request.urn))
+        return empty_pb2.Empty()
+
+    def _context(self, urn: str) -> Context:
+        return Context(
+            report=partial(self.engine.report, urn),
+            warn=partial(self.engine.warn, urn),
+            cancelled=self.engine.cancelled,
+        )
+
+
+def _effect(request: Any) -> Effect:
+    """The effect of a resource, by the class in its type; the type is the last in the URN's chain of parents."""
+    token = request.type or request.urn.split("::")[2].rsplit("$", 1)[-1]
+    return resources.effect(token.rsplit(":", 1)[-1])
+
+
+def _name(request: Any) -> str:
+    return str(request.name or request.urn.split("::", 3)[-1])
+
+
+def _outputs(effect: Effect, state: Any) -> Values:
+    return {key: value for key, value in values.plain(state).items() if key in effect.outputs}
+
+
+def _unknown_outputs(effect: Effect, old: Values, new: Values, outputs: Values) -> AbstractSet[str]:
+    """The outputs that an update may change, and those that the state lacks (the last write did not get so far)."""
+    changed = frozenset(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    unknown = effect.changes(changed) | (effect.outputs - outputs.keys())
+    return unknown | effect.changes(frozenset()) if effect.stale(old, outputs) else unknown
+
+
+def _state(effect: Effect, inputs: values.Decoded, outputs: Values) -> Any:
+    secrets = inputs.secrets | {(name,) for name in effect.secret_outputs}
+    return values.encode({**inputs.value, **outputs}, secrets)
+
+
+def _raise_problems(outcome: Outcome, state: Any, inputs: Any) -> None:
+    if outcome.problems:
+        raise InitFailedError(outcome.id, state, inputs, outcome.problems)
+
+
+if __name__ == "__main__":
+    server.serve(AtollPlugin)

@@ -1,0 +1,152 @@
+"""Puts the plugins that an environment needs into its engine home, and tells which they are.
+
+Pulumi's own plugins are downloads. Where they cannot be had, a stand-in serves the same protocol. Which one an
+engine home uses is probed once and recorded, since a switch in silence could change what a preview says.
+"""
+
+import shlex
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from atoll.core import command, files
+from atoll.core.errors import CommandError, UnavailableError
+from atoll.provider import versions
+
+_RECORD = "plugins.json"
+_PROBE_LIMIT = timedelta(seconds=60)
+_MODE = 0o755
+
+
+class Kind(StrEnum):
+    """Who made a plugin: those whose resources it serves, or Atoll in their place."""
+
+    OFFICIAL = "official"
+    STAND_IN = "stand-in"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plugin as an engine home has it; `program` is what the engine runs."""
+
+    name: str
+    version: str
+    kind: Kind
+    program: Path
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    name: str
+    version: str
+    module: str
+    ours: bool
+
+
+_WANTED = (
+    _Wanted("atoll", versions.ATOLL, "atoll.provider.atoll", ours=True),
+    _Wanted("kubernetes", versions.KUBERNETES, "atoll.provider.kubernetes", ours=False),
+)
+
+
+def install(engine_home: Path, pulumi: Path, env: dict[str, str]) -> list[Plugin]:
+    """Installs what is missing; safe to call again and by two processes at once.
+
+    `env` is the whole environment of the `pulumi` program, which is asked once whether it can download the
+    official plugins.
+
+    Raises:
+        UnavailableError: an official plugin was chosen before, is gone, and cannot be downloaded again.
+    """
+    files.folder(engine_home / "plugins")
+    with files.locked(engine_home / "plugins.lock"):
+        return [_install(wanted, engine_home, pulumi, env) for wanted in _WANTED]
+
+
+def installed(engine_home: Path) -> list[Plugin]:
+    """The plugins that were chosen for an engine home, in order of their names."""
+    record = files.read_json(engine_home / _RECORD, {})
+    return [
+        Plugin(name, entry["version"], Kind(entry["kind"]), _program(engine_home, name, entry["version"]))
+        for name, entry in sorted(record.items())
+    ]
+
+
+def _install(wanted: _Wanted, engine_home: Path, pulumi: Path, env: dict[str, str]) -> Plugin:
+    program = _program(engine_home, wanted.name, wanted.version)
+    kind = _recorded(wanted, engine_home)
+    if kind is None:
+        kind = _first_choice(wanted, engine_home, pulumi, env)
+        _record(wanted, engine_home, kind)
+    if wanted.ours or kind is Kind.STAND_IN:
+        _launcher(program, wanted.module)
+    else:
+        _official(wanted, engine_home, pulumi, env)
+    return Plugin(wanted.name, wanted.version, kind, program)
+
+
+def _recorded(wanted: _Wanted, engine_home: Path) -> Kind | None:
+    """What was chosen for this version. A new version is a new choice: its official plugin may be had or not."""
+    entry = files.read_json(engine_home / _RECORD, {}).get(wanted.name)
+    return Kind(entry["kind"]) if entry and entry["version"] == wanted.version else None
+
+
+def _record(wanted: _Wanted, engine_home: Path, kind: Kind) -> None:
+    record = files.read_json(engine_home / _RECORD, {})
+    record[wanted.name] = {"version": wanted.version, "kind": kind}
+    files.write_json(engine_home / _RECORD, record)
+
+
+def _first_choice(wanted: _Wanted, engine_home: Path, pulumi: Path, env: dict[str, str]) -> Kind:
+    if wanted.ours or _download(wanted, engine_home, pulumi, env) is None:
+        return Kind.OFFICIAL
+    return Kind.STAND_IN
+
+
+def _official(wanted: _Wanted, engine_home: Path, pulumi: Path, env: dict[str, str]) -> None:
+    if reason := _download(wanted, engine_home, pulumi, env):
+        raise UnavailableError(
+            f"pulumi-resource-{wanted.name} {wanted.version}: found no way to download it ({reason}); expected the "
+            "official plugin that this environment began with. Go online and run the same command again."
+        )
+
+
+def _download(wanted: _Wanted, engine_home: Path, pulumi: Path, env: dict[str, str]) -> str | None:
+    """Has the engine download an official plugin, unless it is there; returns why it cannot, or None."""
+    if _program(engine_home, wanted.name, wanted.version).exists():
+        return None
+    argv: list[str | Path] = [pulumi, "plugin", "install", "resource", wanted.name, f"v{wanted.version}"]
+    try:
+        command.run(argv, env={**env, "PULUMI_HOME": str(engine_home)}, timeout=_PROBE_LIMIT)
+    except CommandError as error:
+        # What a killed download leaves would make the engine wait for its end.
+        for left in (engine_home / "plugins").glob(f"resource-{wanted.name}-v{wanted.version}*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        return str(error)
+    return None
+
+
+def _program(engine_home: Path, name: str, version: str) -> Path:
+    return engine_home / "plugins" / f"resource-{name}-v{version}" / f"pulumi-resource-{name}"
+
+
+def _launcher(program: Path, module: str) -> None:
+    """Writes a launcher that names this interpreter; the folder appears whole, since the engine lists folders.
+
+    Isolated mode keeps a program's folder and its PYTHONPATH from shadowing what the plugin imports.
+    """
+    text = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -m {module} "$@"\n'
+    if program.parent.is_dir():
+        files.write(program, text, _MODE)
+        return
+    temporary = Path(tempfile.mkdtemp(dir=program.parent.parent.parent, prefix=".plugin."))
+    try:
+        files.write(temporary / program.name, text, _MODE)
+        temporary.rename(program.parent)
+    except BaseException:
+        shutil.rmtree(temporary)
+        raise

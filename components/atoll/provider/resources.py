@@ -1,0 +1,30 @@
+"""Which effect stands behind each resource class of Atoll's own provider."""
+
+import importlib
+from functools import cache
+from typing import cast
+
+from atoll.core.effect import Effect
+from atoll.core.errors import ArgsError
+
+EFFECTS = {
+    "ExistingCluster": "atoll.cluster.effects:ExistingCluster",
+    "LocalCluster": "atoll.cluster.effects:LocalCluster",
+    "LocalControlPlane": "atoll.federation.local.effects:LocalControlPlane",
+    "MemberAccess": "atoll.federation.joining_effects:MemberAccess",
+    "PropagationStatus": "atoll.federation.delivery_effects:PropagationStatus",
+}
+"""By class name, where the effect is: `module:attribute`; imported when first needed, so that starting is fast.
+
+The attribute is an effect's class, or a function without arguments that makes one.
+"""
+
+
+@cache
+def effect(class_name: str) -> Effect:
+    """The effect behind a resource class."""
+    if class_name not in EFFECTS:
+        known = ", ".join(sorted(EFFECTS)) or "none"
+        raise ArgsError(f"atoll:index:{class_name}: found no such resource; expected one of: {known}")
+    module, _, attribute = EFFECTS[class_name].partition(":")
+    return cast("Effect", getattr(importlib.import_module(module), attribute)())

@@ -1,0 +1,9 @@
+"""The versions that the plugins here answer with."""
+
+import importlib.metadata
+
+from atoll.core import naming
+
+ATOLL = importlib.metadata.version(naming.PACKAGE)
+KUBERNETES = "4.34.2"
+"""The official plugin whose place the stand-in takes; the SDK asks for no older one (pyproject.toml pins it)."""
