@@ -31,7 +31,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def up(
     env: EnvironmentName,
     *,
-    check: Annotated[bool, typer.Option("--check", help="Say what would change, and change nothing.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Say what would change, and change nothing.")
+    ] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show which properties change.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -69,7 +71,9 @@ def env(env: EnvironmentName) -> None:
 @app.command()
 def kubeconfig(
     env: EnvironmentName,
-    name: Annotated[str | None, typer.Argument(help="A cluster, or control-plane; all of them unless given.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A cluster, or control-plane; all of them unless given.")
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -86,7 +90,9 @@ def kubeconfig(
 
 
 @tools.command("install")
-def tools_install(names: Annotated[list[str] | None, typer.Argument(help="Programs; all unless given.")] = None) -> None:
+def tools_install(
+    names: Annotated[list[str] | None, typer.Argument(help="Programs; all unless given.")] = None,
+) -> None:
     """Find or build the programs."""
     running.install_tools(names or None, Screen())
 
@@ -98,7 +104,11 @@ def tools_list(*, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def doctor(*, as_json: AsJson = False, env: Annotated[str, typer.Option(help="The environment whose plugins are told.")] = "dev") -> None:
+def doctor(
+    *,
+    as_json: AsJson = False,
+    env: Annotated[str, typer.Option(help="The environment whose plugins are told.")] = "dev",
+) -> None:
     """Run every program once and say which work; say which Pulumi plugins are official."""
     raise typer.Exit(running.doctor(_environment(env), as_json=as_json))
 
@@ -113,7 +123,9 @@ def project() -> Path:
     for folder in (here, *here.parents):
         if (folder / "Pulumi.yaml").exists() and (folder / "stacks").is_dir():
             return folder
-    raise SettingsError(f"{here}: found no Pulumi.yaml here or above; expected a checkout of Atoll. Change into it.")
+    raise SettingsError(
+        f"{here}: found no Pulumi.yaml here or above; expected a checkout of Atoll. Change into it."
+    )
 
 
 def main() -> None:

@@ -60,7 +60,14 @@ class Engine:
         with tempfile.TemporaryDirectory(dir=self._environment.folder) as folder:
             log = Path(folder) / "events"
             log.touch(mode=0o600)
-            options = ["--non-interactive", "--suppress-outputs", "--parallel", _PARALLEL, "--event-log", str(log)]
+            options = [
+                "--non-interactive",
+                "--suppress-outputs",
+                "--parallel",
+                _PARALLEL,
+                "--event-log",
+                str(log),
+            ]
             spoken: list[str] = []
             group = command.Group(
                 [self._program, *words, *options],
@@ -112,4 +119,3 @@ class _Follower:
         for entry in self._reader.read(event, time.monotonic(), preview=self._preview):
             self._seen += 1
             self._listen(entry)
-

@@ -72,7 +72,9 @@ class Reader:
     began: dict[str, float] = field(default_factory=dict)
     running: dict[str, float] = field(default_factory=dict)
 
-    def read(self, event: Mapping[str, Any], now: float, *, preview: bool = False) -> Iterator[Result | Message]:
+    def read(
+        self, event: Mapping[str, Any], now: float, *, preview: bool = False
+    ) -> Iterator[Result | Message]:
         """What one event says. `now` is a clock in seconds."""
         if started := event.get("resourcePreEvent"):
             yield from self._started(started["metadata"], now, preview=preview)

@@ -94,7 +94,9 @@ def _path(environment: Environment, name: str, settings: Any) -> Path:
     source = Path(settings.kubeconfig.file).expanduser()
     source = source if source.is_absolute() else environment.project / source
     if source.exists():
-        files.write(path, Kubeconfig.read(source.read_text(), settings.kubeconfig.context, source.parent).text())
+        files.write(
+            path, Kubeconfig.read(source.read_text(), settings.kubeconfig.context, source.parent).text()
+        )
     return path
 
 

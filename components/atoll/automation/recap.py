@@ -78,7 +78,8 @@ def lines(recap: Recap) -> list[str]:
     width = max((len(name) for name in recap), default=0)
     return [
         f"{name:<{width}} : ok={tally.ok:<4} changed={tally.changed:<4} failed={tally.failed:<4} "
-        f"unreachable={int(bool(tally.unreachable))}" + (f"  ({tally.unreachable})" if tally.unreachable else "")
+        f"unreachable={int(bool(tally.unreachable))}"
+        + (f"  ({tally.unreachable})" if tally.unreachable else "")
         for name, tally in recap.items()
     ]
 

@@ -32,7 +32,13 @@ class Report:
     def values(self) -> dict[str, Any]:
         """The report for programs."""
         changes = [
-            {"urn": c.urn, "outcome": c.outcome, "verb": c.verb, "cluster": c.place, "properties": c.properties}
+            {
+                "urn": c.urn,
+                "outcome": c.outcome,
+                "verb": c.verb,
+                "cluster": c.place,
+                "properties": c.properties,
+            }
             for c in self.changes
         ]
         return {"exit": int(self.code), "clusters": recap.values(self.recap), "changes": changes}
@@ -51,7 +57,9 @@ def up(environment: Environment, screen: Screen) -> Report:
     found = recap.deliveries(found, before, after)
     found = recap.unreachable(found, looking.silent(places))
     screen.end(found)
-    screen.say(f"\nLook inside: KUBECONFIG=$(.venv/bin/atoll kubeconfig {environment.name} {places[-1].name}) kubectl get all -A")
+    screen.say(
+        f"\nLook inside: KUBECONFIG=$(.venv/bin/atoll kubeconfig {environment.name} {places[-1].name}) kubectl get all -A"
+    )
     code = recap.exit_code(found)
     if code is Exit.DONE and engine_code:
         code = Exit.FAILED

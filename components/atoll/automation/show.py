@@ -67,7 +67,9 @@ def _line(result: Result, *, diff: bool) -> str:
     took = f" in {result.seconds:.1f} s" if result.seconds >= 1 else ""
     kind = result.type.split(":")[-1]
     properties = f" ({', '.join(result.properties)})" if diff and result.properties else ""
-    return f"[{style}]{result.outcome}[/]: {place} {kind} {result.name} {result.verb}{took}{escape(properties)}"
+    return (
+        f"[{style}]{result.outcome}[/]: {place} {kind} {result.name} {result.verb}{took}{escape(properties)}"
+    )
 
 
 def _words(message: Message) -> list[str]:

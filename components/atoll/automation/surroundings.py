@@ -8,7 +8,9 @@ from pathlib import Path
 from atoll.host import Environment
 from atoll.host.environment import VARIABLE
 
-_AMBIENT = re.compile(r"(AWS|PULUMI|OTEL|AZURE|GOOGLE|HELM)_.*|KUBECONFIG|(https?|all|ftp)_proxy", re.IGNORECASE)
+_AMBIENT = re.compile(
+    r"(AWS|PULUMI|OTEL|AZURE|GOOGLE|HELM)_.*|KUBECONFIG|(https?|all|ftp)_proxy", re.IGNORECASE
+)
 """What would lead a dev environment to a real cloud, another cluster or a proxy."""
 
 
@@ -40,7 +42,9 @@ def ambient(outside: Mapping[str, str]) -> list[str]:
     return sorted(name for name in outside if _AMBIENT.fullmatch(name))
 
 
-def inside(environment: Environment, outside: Mapping[str, str], *, plugins_downloaded: bool) -> dict[str, str]:
+def inside(
+    environment: Environment, outside: Mapping[str, str], *, plugins_downloaded: bool
+) -> dict[str, str]:
     """The whole environment of the engine."""
     hidden = set(ambient(outside))
     kept = {name: value for name, value in outside.items() if name not in hidden}

@@ -170,6 +170,8 @@ class Supervisor:
             "startsecs": 1,
             "startretries": 1_000_000,
             "stopwaitsecs": 15,
+            "stopasgroup": "true",
+            "killasgroup": "true",
             "redirect_stderr": "true",
             "stdout_logfile": self.log(program.name),
             "stdout_logfile_maxbytes": _LOG_SIZE,

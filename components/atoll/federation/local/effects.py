@@ -91,7 +91,9 @@ def _bring_up(environment: Environment, seat: Seat, api: Api, context: Context) 
     for file in ("cluster-proxy-admin-rbac.yaml", "admin-clusterrole-aggregation.yaml"):
         _apply(api, manifests.documents((deploy / file).read_text()), seat.name, context)
     launch.start(environment, [programs.webhook(seat)])
-    answers = functools.partial(launch.answers, seat.ports[programs.WEBHOOK], "/readyz/", Path(seat.pki("ca.crt")))
+    answers = functools.partial(
+        launch.answers, seat.ports[programs.WEBHOOK], "/readyz/", Path(seat.pki("ca.crt"))
+    )
     launch.until(answers, f"{seat.name}: waiting for {programs.WEBHOOK}", _LIMIT, context)
     configured = (deploy / "webhook-configuration.yaml").read_text()
     _apply(api, manifests.webhook_configurations(configured, hooks, authority), seat.name, context)
