@@ -3,13 +3,14 @@
 import json
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from atoll.automation import running, surroundings
+from atoll.automation import machine, running, surroundings
 from atoll.automation.show import Screen
 from atoll.core.errors import AtollError, Exit, SettingsError
 from atoll.host import Environment
@@ -34,20 +35,28 @@ def up(
     check: Annotated[
         bool, typer.Option("--check", help="Say what would change, and change nothing.")
     ] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Show which properties change.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Name the properties that change.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring an environment up, or make it fit its inventory again."""
     screen = Screen(diff=diff, quiet=as_json)
-    run = running.check if check else running.up
-    report = run(_environment(env), screen)
+    report = (running.check if check else running.up)(_environment(env), screen)
+    if not check and report.code is Exit.DONE:
+        screen.say(f"\nLook inside: KUBECONFIG=$(.venv/bin/atoll kubeconfig {env} NAME) kubectl get pods -A")
+        screen.say(f"Which NAME:  .venv/bin/atoll kubeconfig {env}")
     _finish(report.values() if as_json else None, report.code)
 
 
 @app.command()
-def down(env: EnvironmentName) -> None:
+def down(
+    env: EnvironmentName,
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Leave what lives on elsewhere as it is, and forget it.")
+    ] = False,
+) -> None:
     """Remove an environment: its processes, ports and files."""
-    running.down(_environment(env), Screen())
+    running.down(_environment(env), Screen(), force=force)
 
 
 @app.command()
@@ -62,10 +71,12 @@ def env(env: EnvironmentName) -> None:
     """Print what a shell needs to run pulumi and kubectl by hand: eval "$(atoll env ENV)"."""
     environment = _environment(env)
     variables = running.variables(environment, Screen(to_stderr=True))
-    print("unset", *surroundings.ambient(os.environ)) if surroundings.ambient(os.environ) else None  # noqa: T201
+    hidden = [name for name in surroundings.ambient(os.environ) if name not in variables]
+    if hidden:
+        _say("unset", *hidden)
     for name, value in variables.items():
-        print(f"export {name}={shlex.quote(value)}")  # noqa: T201
-    print(f'export PATH={shlex.quote(":".join(surroundings.programs(environment)))}:"$PATH"')  # noqa: T201
+        _say(f"export {name}={shlex.quote(value)}")
+    _say(f'export PATH={shlex.quote(":".join(surroundings.programs(environment)))}:"$PATH"')
 
 
 @app.command()
@@ -82,35 +93,39 @@ def kubeconfig(
     if as_json:
         _print([{"name": each.name, "role": each.role, "path": str(each.path)} for each in found])
     elif name:
-        print(found[0].path)  # noqa: T201
+        _say(found[0].path)
     else:
         width = max(len(each.name) for each in found)
         for each in found:
-            print(f"{each.name:<{width}}  {each.role:<13}  {each.path}")  # noqa: T201
+            _say(f"{each.name:<{width}}  {each.role:<13}  {each.path}")
 
 
 @tools.command("install")
 def tools_install(
     names: Annotated[list[str] | None, typer.Argument(help="Programs; all unless given.")] = None,
 ) -> None:
-    """Find or build the programs."""
-    running.install_tools(names or None, Screen())
+    """Find the programs, or build those that are missing."""
+    machine.install(names or None, Screen())
 
 
 @tools.command("list")
 def tools_list(*, as_json: AsJson = False) -> None:
     """List the programs with their versions and where each comes from."""
-    running.list_tools(as_json=as_json)
+    values = machine.programs(Screen(quiet=as_json))
+    _finish(values if as_json else None, Exit.DONE)
 
 
 @app.command()
 def doctor(
+    env: Annotated[
+        str, typer.Argument(metavar="ENV", help="The environment whose plugins are told.")
+    ] = "dev",
     *,
     as_json: AsJson = False,
-    env: Annotated[str, typer.Option(help="The environment whose plugins are told.")] = "dev",
 ) -> None:
     """Run every program once and say which work; say which Pulumi plugins are official."""
-    raise typer.Exit(running.doctor(_environment(env), as_json=as_json))
+    code, values = machine.examine(_environment(env), Screen(quiet=as_json))
+    _finish(values if as_json else None, code)
 
 
 def project() -> Path:
@@ -123,21 +138,17 @@ def project() -> Path:
     for folder in (here, *here.parents):
         if (folder / "Pulumi.yaml").exists() and (folder / "stacks").is_dir():
             return folder
-    raise SettingsError(
-        f"{here}: found no Pulumi.yaml here or above; expected a checkout of Atoll. Change into it."
-    )
+    raise SettingsError(f"{here}: found no Pulumi.yaml here or above; expected a checkout. Change into one.")
 
 
 def main() -> None:
     """Run the command; every error of ours ends in its lines and its exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app(standalone_mode=True)
+        app()
     except AtollError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)  # noqa: T201 - the command line's own output
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)  # noqa: T201
-        sys.exit(Exit.INTERRUPTED)
 
 
 def _environment(name: str) -> Environment:
@@ -151,4 +162,8 @@ def _finish(values: Any, code: Exit) -> None:
 
 
 def _print(value: Any) -> None:
-    print(json.dumps(value, indent=2))  # noqa: T201
+    _say(json.dumps(value, indent=2))
+
+
+def _say(*words: object) -> None:
+    print(*words)  # noqa: T201 - the command line's own output

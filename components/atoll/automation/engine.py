@@ -4,18 +4,23 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from atoll.automation.events import Message, Reader, Result
+from atoll.automation.events import Message, Reader, Result, Severity
+from atoll.automation.locks import Lock
 from atoll.core import command
+from atoll.core.errors import LockedError
 from atoll.host import Environment
 
 _LIMIT = timedelta(minutes=5)
 _TAIL_PAUSE = 0.05
 _PARALLEL = "32"
+PROJECT = "atoll"
+"""The name in Pulumi.yaml."""
+_WAIT = "Wait for its end, or stop it; where it runs on another machine that is gone: pulumi cancel"
 Listener = Callable[[Result | Message], None]
 
 
@@ -30,7 +35,7 @@ class Engine:
 
     def ensure_stack(self) -> None:
         """Makes the stack where there is none."""
-        kept = self._environment.state / ".pulumi" / "stacks" / "atoll" / f"{self._environment.name}.json"
+        kept = self._environment.state / ".pulumi" / "stacks" / PROJECT / f"{self._environment.name}.json"
         if not kept.exists():
             self._run("stack", "select", "--create", self._environment.name)
 
@@ -41,22 +46,45 @@ class Engine:
         return resources
 
     def up(self, listen: Listener) -> int:
-        """Makes the environment fit its inventory; goes on past a failure. Returns the engine's exit code."""
-        return self._operate(["up", "--skip-preview", "--yes", "--continue-on-error"], listen)
+        """Makes the environment fit its inventory; goes on past a failure. Returns the engine's exit code.
+
+        It looks at what is live first: who runs it again expects that drift is mended.
+        """
+        return self._operate(["up", "--refresh", "--skip-preview", "--yes", "--continue-on-error"], listen)
 
     def preview(self, listen: Listener) -> int:
         """Says what `up` would do."""
-        return self._operate(["preview"], listen, preview=True)
+        return self._operate(["preview", "--refresh"], listen, preview=True)
 
     def destroy(self, listen: Listener) -> int:
         """Removes everything that the stack holds."""
         return self._operate(["destroy", "--skip-preview", "--yes", "--continue-on-error"], listen)
 
+    def _break_stale_locks(self) -> Iterator[Message]:
+        """Removes the locks of engines that are provably dead, and says so.
+
+        Raises:
+            LockedError: an engine is at work, or nobody can tell.
+        """
+        where = f"environment {self._environment.name}"
+        folder = (
+            self._environment.state / ".pulumi" / "locks" / "organization" / PROJECT / self._environment.name
+        )
+        for path in sorted(folder.glob("*.json")):
+            lock = Lock.read(path)
+            if not lock.is_dead():
+                raise LockedError(f"{where}: found {lock}; expected nobody. {_WAIT}")
+            path.unlink()
+            yield Message(Severity.WARNING, f"{where}: removed the lock of {lock}, which is dead")
+
     def _run(self, *words: str) -> command.Completed:
-        argv = [self._program, *words, "--non-interactive"]
+        argv: list[str | Path] = [self._program, *words, "--non-interactive"]
         return command.run(argv, env=self._variables, cwd=self._environment.project, timeout=_LIMIT)
 
     def _operate(self, words: Sequence[str], listen: Listener, *, preview: bool = False) -> int:
+        # A preview takes no lock and minds none.
+        for message in () if preview else self._break_stale_locks():
+            listen(message)
         with tempfile.TemporaryDirectory(dir=self._environment.folder) as folder:
             log = Path(folder) / "events"
             log.touch(mode=0o600)

@@ -21,7 +21,15 @@ _DONE = {
     "read": "read",
     "refresh": "refreshed",
 }
-_SHOWN = {"error", "warning"}
+
+
+class Severity(StrEnum):
+    """How much a message matters."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    PROGRESS = "progress"
+    """What somebody waits for right now; the next one takes its place."""
 
 
 class Outcome(StrEnum):
@@ -57,9 +65,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Message:
-    """Something that the engine, a provider or the program said: `error`, `warning` or `info`."""
+    """Something that the engine, a provider or the program said."""
 
-    severity: str
+    severity: Severity
     text: str
     urn: str = ""
 
@@ -84,14 +92,12 @@ class Reader:
         elif failed := event.get("resOpFailedEvent"):
             yield from self._done(failed["metadata"], now, failed=True)
         elif said := event.get("diagnosticEvent"):
-            text = said["message"].strip()
-            if text and said["severity"] in _SHOWN and not said.get("ephemeral"):
-                yield Message(said["severity"], text, said.get("urn", ""))
+            yield from _said(said)
 
     def place(self, urn: str) -> str | None:
         """The cluster that a resource concerns, or None."""
         while urn:
-            kind, name = urn.split("::")[2].split("$")[-1], urn.split("::", 3)[3]
+            kind, name = urn.split("::")[2].rsplit("$", 1)[-1], urn.split("::", 3)[3]
             if kind in _PLACES:
                 return name
             urn = self.parents.get(urn, "")
@@ -113,7 +119,7 @@ class Reader:
 
     def _result(self, metadata: Mapping[str, Any], seconds: float, *, failed: bool) -> Iterator[Result]:
         operation, urn = metadata["op"], metadata["urn"]
-        if urn.split("::")[2].endswith("pulumi:pulumi:Stack"):
+        if _is_the_engines(urn):
             return
         changed = tuple(sorted(metadata.get("detailedDiff") or metadata.get("diffs") or ()))
         if failed:
@@ -131,3 +137,19 @@ def changes(results: Iterable[Result]) -> list[Result]:
         if result.outcome is not Outcome.OK and (result.urn not in found or result.verb == "replaced"):
             found[result.urn] = result
     return list(found.values())
+
+
+def _is_the_engines(urn: str) -> bool:
+    """Whether nobody declared a resource: the stack, and a provider that the engine makes for itself."""
+    kind, name = urn.split("::")[2], urn.split("::", 3)[3]
+    return kind.endswith("pulumi:pulumi:Stack") or (
+        kind.startswith("pulumi:providers:") and name == "default"
+    )
+
+
+def _said(diagnostic: Mapping[str, Any]) -> Iterator[Message]:
+    text, severity = diagnostic["message"].strip(), diagnostic["severity"]
+    if text and diagnostic.get("ephemeral"):
+        yield Message(Severity.PROGRESS, text, diagnostic.get("urn", ""))
+    elif text and severity in (Severity.ERROR, Severity.WARNING):
+        yield Message(Severity(severity), text, diagnostic.get("urn", ""))

@@ -16,6 +16,8 @@ from atoll.kubernetes import Api, Kubeconfig
 from atoll.platform import CONTROL_PLANE, Inventory
 
 _PATIENCE = 3.0
+Status = dict[str, Any]
+"""The properties of a propagation's status: objects, clusters, delivered."""
 _STATUS_TYPE = "atoll:index:PropagationStatus"
 
 
@@ -54,7 +56,7 @@ def access(environment: Environment, inventory: Inventory, name: str) -> Access:
     return known[name]
 
 
-def statuses(state: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def statuses(state: list[dict[str, Any]]) -> dict[str, Status]:
     """The properties of every propagation's status, by propagation."""
     found = (resource for resource in state if resource["type"] == _STATUS_TYPE)
     return {
@@ -70,20 +72,29 @@ def silent(places: list[Access]) -> dict[str, str]:
     return {name: reason for name, reason in reasons.items() if reason}
 
 
-def live(places: list[Access], known: Mapping[str, Mapping[str, Any]]) -> Recap:
+def delivered(places: list[Access], known: Mapping[str, Status]) -> dict[str, Status]:
+    """The statuses with what each member has now, asked through the plane; as they are where that is silent."""
+    plane = next(place for place in places if place.role == "control-plane")
+    if not known or _silence(plane):
+        return dict(known)
+    text = plane.path.read_text()
+    return {name: _asked({**status, "access": text}) for name, status in known.items()}
+
+
+def live(places: list[Access], known: Mapping[str, Status]) -> Recap:
     """The recap of what is live: what each member runs of what was propagated to it."""
     reasons = silent(places)
     found: Recap = {place.name: Tally(ok=int(place.name not in reasons)) for place in places}
-    plane = next(place for place in places if place.role == "control-plane")
-    if plane.name not in reasons:
-        text = plane.path.read_text()
-        for status in known.values():
-            watch = Watch({**status, "access": text})
-            delivered = watch.delivered(watch.look())
-            for cluster, count in delivered.items():
-                missing = len(status["objects"]) - count
-                found[cluster] = found.get(cluster, Tally()).plus(ok=count, failed=missing)
+    for status in delivered(places, known).values():
+        for cluster, count in status["delivered"].items():
+            missing = len(status["objects"]) - count
+            found[cluster] = found.get(cluster, Tally()).plus(ok=count, failed=missing)
     return recap.unreachable(found, reasons)
+
+
+def _asked(status: Status) -> Status:
+    watch = Watch(status)
+    return {**status, "delivered": watch.delivered(watch.look())}
 
 
 def _path(environment: Environment, name: str, settings: Any) -> Path:

@@ -1,35 +1,49 @@
 """What must stand before the engine runs: folder, programs, plugins, supervisor, passphrase, stack."""
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from atoll import toolchain
 from atoll.automation import surroundings
 from atoll.automation.engine import Engine
+from atoll.automation.show import Screen
 from atoll.core import files
 from atoll.core.errors import UnavailableError
 from atoll.host import Environment, Supervisor
 from atoll.provider import plugins
+from atoll.provider.plugins import Kind
+from atoll.toolchain import Source
 
 
-def prepare(environment: Environment, progress: Callable[..., None] | None = None) -> Engine:
+@dataclass(frozen=True)
+class Prepared:
+    """An engine that can run, and the variables that make a shell do the same."""
+
+    engine: Engine
+    variables: dict[str, str]
+
+
+def prepare(environment: Environment, screen: Screen) -> Prepared:
     """Brings everything up that the engine needs, taking up what is there.
 
     Raises:
         UnavailableError: a program cannot be had.
     """
-    tools = toolchain.ensure(None, progress)
+    tools = toolchain.ensure(progress=lambda event: screen.say(str(event)))
     environment.create()
     environment.passphrase()
     _link(environment, tools)
-    Supervisor(environment).start()
-    variables = surroundings.inside(environment, os.environ, plugins_downloaded=False)
-    installed = plugins.install(environment.engine_home, tools["pulumi"], variables)
-    official = any(plugin.kind == "official" for plugin in installed)
-    engine = Engine(environment, {**variables, **surroundings.own(environment, plugins_downloaded=official)})
+    if Supervisor(environment).start():
+        screen.say(f"environment {environment.name}: supervisor started in {environment.folder}")
+    variables = surroundings.own(
+        environment, plugins_downloaded=_official(environment, tools["pulumi"], screen)
+    )
+    engine = Engine(environment, surroundings.inside(environment, os.environ, variables))
     engine.ensure_stack()
-    return engine
+    return Prepared(engine, variables)
 
 
 def revive(environment: Environment) -> None:
@@ -45,11 +59,39 @@ def revive(environment: Environment) -> None:
     Supervisor(environment).start()
 
 
-def _link(environment: Environment, tools: dict[str, Path]) -> None:
-    """Puts the chosen programs into one folder for PATH."""
+def _official(environment: Environment, pulumi: Path, screen: Screen) -> bool:
+    """Installs the plugins; returns whether official ones are among them, which may fetch more."""
+    known = {plugin.name for plugin in plugins.installed(environment.engine_home)}
+    found = plugins.install(environment.engine_home, pulumi, dict(os.environ))
+    for plugin in found:
+        if plugin.name not in known:
+            screen.say(f"plugin {plugin.name} {plugin.version}: {plugin.kind}")
+    return any(plugin.kind is Kind.OFFICIAL for plugin in found)
+
+
+def _link(environment: Environment, names: Iterable[str]) -> None:
+    """Puts the chosen programs into one folder for PATH.
+
+    Built ones are there as themselves: pulumi looks for its language host in its own folder, links resolved. One
+    from PATH finds its own there as well, and a second one here would only make it warn.
+    """
     folder = files.folder(environment.folder / "bin")
-    for name, target in tools.items():
-        link = folder / name
-        if not link.is_symlink() or link.readlink() != target:
-            link.unlink(missing_ok=True)
-            link.symlink_to(target)
+    for name in names:
+        found = toolchain.find(name)
+        if found is None or found.source is not Source.BUILT:
+            (folder / name).unlink(missing_ok=True)
+            if found and not toolchain.table().programs[name].comes_with:
+                (folder / name).symlink_to(found.path)
+        else:
+            for file in found.path.parent.iterdir():
+                _place(file, folder / file.name)
+
+
+def _place(file: Path, target: Path) -> None:
+    if target.is_symlink() or not target.exists() or not target.samefile(file):
+        target.unlink(missing_ok=True)
+        try:
+            target.hardlink_to(file)
+        except OSError:
+            # The cache is on another disk.
+            shutil.copy2(file, target)

@@ -42,17 +42,18 @@ def deliveries(recap: Recap, before: Mapping[str, Any], after: Mapping[str, Any]
     """Adds what propagations brought to each member.
 
     `before` and `after` are {propagation: properties of its status}: `clusters`, `objects` with revisions, and
-    `delivered`, as the state had them and has them.
+    `delivered`, as the members had them before the run and have them now.
     """
     found = dict(recap)
     for name, status in after.items():
-        old = {str(entry) for entry in before.get(name, {}).get("objects", [])}
-        served_before = before.get(name, {}).get("delivered", {})
+        old = before.get(name, {})
+        known = {str(entry) for entry in old.get("objects", [])}
         objects = status.get("objects", [])
-        fresh = sum(str(entry) not in old for entry in objects)
+        fresh = sum(str(entry) not in known for entry in objects)
         for cluster in status.get("clusters", []):
             delivered = status.get("delivered", {}).get(cluster, 0)
-            changed = min(fresh if cluster in served_before else delivered, delivered)
+            lost = len(known) - old.get("delivered", {}).get(cluster, 0)
+            changed = min(fresh + lost, delivered)
             tally = found.get(cluster, Tally())
             found[cluster] = tally.plus(delivered - changed, changed, len(objects) - delivered)
     return found

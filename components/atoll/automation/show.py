@@ -1,17 +1,20 @@
 """What a person sees while the engine works: a line for each change, a heartbeat, the recap."""
 
-import sys
+import contextlib
 import threading
 import time
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from atoll.automation import recap
-from atoll.automation.events import Message, Outcome, Result
+from atoll.automation.events import Message, Outcome, Result, Severity
 from atoll.automation.recap import Recap
 
 _STYLE = {Outcome.OK: "green", Outcome.CHANGED: "yellow", Outcome.FAILED: "red"}
+_PROBLEM_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 _HEARTBEAT = 5.0
 
 
@@ -22,43 +25,75 @@ class Screen:
         self._diff, self._quiet = diff, quiet
         self._out = Console(stderr=to_stderr, highlight=False, soft_wrap=True)
         self._problems = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.results: list[Result] = []
-        self._last = time.monotonic()
         self._lock = threading.Lock()
+        self._last, self._doing = time.monotonic(), ""
+        self.results: list[Result] = []
+        self.problems: list[Message] = []
 
     def listen(self, entry: Result | Message) -> None:
         """Takes one result or message of the engine."""
         if isinstance(entry, Result):
             self.results.append(entry)
             if entry.outcome is not Outcome.OK:
-                self.say(_line(entry, diff=self._diff))
-        elif not self._quiet or entry.severity == "error":
-            style = "red" if entry.severity == "error" else "yellow"
-            for line in _words(entry):
-                self._problems.print(f"[{style}]{entry.severity}:[/] {escape(line)}")
+                self._print(_line(entry, diff=self._diff))
+        elif entry.severity is Severity.PROGRESS:
+            self._doing = entry.text
+        else:
+            self.problems.append(entry)
+            self._tell_problem(entry)
 
     def say(self, line: str) -> None:
-        """Shows one line, with rich's markup."""
-        with self._lock:
-            self._last = time.monotonic()
-            if not self._quiet:
-                self._out.print(line)
+        """Shows one line."""
+        self._print(escape(line))
 
-    def beat(self, stop: threading.Event, what: str) -> None:
-        """Says that work goes on whenever nothing was said for a while, until `stop` is set."""
-        begin = time.monotonic()
-        while not stop.wait(1):
-            if time.monotonic() - self._last > _HEARTBEAT:
-                self.say(f"[dim]{what}: at work for {time.monotonic() - begin:.0f} s[/]")
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Shows a table."""
+        shown = Table(*head, box=None, pad_edge=False, header_style="bold")
+        for row in rows:
+            shown.add_row(*(escape(str(cell)) for cell in row))
+        if not self._quiet:
+            self._out.print(shown)
+
+    @contextlib.contextmanager
+    def beating(self, what: str) -> Iterator[None]:
+        """Says every few seconds that work goes on, whenever nothing else was said."""
+        over = threading.Event()
+        thread = threading.Thread(target=self._beat, args=(over, what), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def end(self, result: Recap) -> None:
         """Shows the recap."""
-        self.say("\n[bold]RECAP[/]")
+        self._print("\n[bold]RECAP[/]")
         for line, tally in zip(recap.lines(result), result.values(), strict=True):
             bad = tally.failed or tally.unreachable
             style = "red" if bad else "yellow" if tally.changed else "green"
-            self.say(f"[{style}]{escape(line)}[/]")
-        sys.stdout.flush()
+            self._print(f"[{style}]{escape(line)}[/]")
+
+    def _beat(self, over: threading.Event, what: str) -> None:
+        begin = time.monotonic()
+        while not over.wait(1):
+            if time.monotonic() - self._last > _HEARTBEAT:
+                doing = escape(self._doing or "at work")
+                self._print(f"[dim]{what}: {doing} ({time.monotonic() - begin:.0f} s so far)[/]")
+
+    def _print(self, markup: str) -> None:
+        with self._lock:
+            self._last = time.monotonic()
+            if not self._quiet:
+                self._out.print(markup)
+
+    def _tell_problem(self, message: Message) -> None:
+        if self._quiet and message.severity is not Severity.ERROR:
+            return
+        style = _PROBLEM_STYLE[message.severity]
+        with self._lock:
+            for line in _words(message):
+                self._problems.print(f"[{style}]{message.severity}:[/] {escape(line)}")
 
 
 def _line(result: Result, *, diff: bool) -> str:

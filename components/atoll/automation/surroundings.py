@@ -16,11 +16,13 @@ _AMBIENT = re.compile(
 
 def own(environment: Environment, *, plugins_downloaded: bool) -> dict[str, str]:
     """What the environment sets. `plugins_downloaded` lets the engine fetch what it misses."""
-    variables = {
+    return {
         VARIABLE: str(environment.folder),
         "PULUMI_HOME": str(environment.engine_home),
         "PULUMI_BACKEND_URL": f"file://{environment.state}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(environment.folder / "passphrase"),
+        # A stack file that was cleaned away must not make the secrets unreadable: the state knows as well.
+        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_STACK": environment.name,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": str(not plugins_downloaded).lower(),
@@ -29,7 +31,6 @@ def own(environment: Environment, *, plugins_downloaded: bool) -> dict[str, str]
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "*",
     }
-    return variables
 
 
 def programs(environment: Environment) -> list[str]:
@@ -43,10 +44,10 @@ def ambient(outside: Mapping[str, str]) -> list[str]:
 
 
 def inside(
-    environment: Environment, outside: Mapping[str, str], *, plugins_downloaded: bool
+    environment: Environment, outside: Mapping[str, str], variables: Mapping[str, str]
 ) -> dict[str, str]:
-    """The whole environment of the engine."""
+    """The whole environment of the engine: the caller's without what is ambient, then `variables`."""
     hidden = set(ambient(outside))
     kept = {name: value for name, value in outside.items() if name not in hidden}
     path = ":".join([*programs(environment), outside.get("PATH", "")])
-    return {**kept, **own(environment, plugins_downloaded=plugins_downloaded), "PATH": path}
+    return {**kept, **variables, "PATH": path}

@@ -3,6 +3,8 @@
 Source: https://karmada.io/docs/reference/karmada-api/policy-resources
 """
 
+import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,12 +30,23 @@ AWAITED_KINDS = frozenset(
 )
 """Kinds whose readiness Pulumi's provider awaits; on the plane nothing ever makes them ready."""
 
+_UNFIT = re.compile(r"[^a-z0-9.-]")
+_ROLE_LENGTH = 150
+
 
 def role(manifest: Manifest) -> str:
-    """What an object is called among the children of its propagation."""
+    """What an object is called among the children of its propagation: `deployment.guestbook.frontend`.
+
+    It is also a part of its override policy's name, so that what Kubernetes does not allow there is replaced. A
+    dot stands in no kind and no namespace: two objects never get one role.
+    """
     metadata = manifest["metadata"]
     parts = (manifest["kind"].lower(), metadata.get("namespace"), metadata["name"])
-    return "-".join(part for part in parts if part)
+    exact = ".".join(part for part in parts if part)
+    fitted = _UNFIT.sub("-", exact.lower())[:_ROLE_LENGTH]
+    if fitted == exact:
+        return fitted
+    return f"{fitted}-{hashlib.sha256(exact.encode()).hexdigest()[:8]}"
 
 
 def template(manifest: Manifest) -> Manifest:

@@ -124,7 +124,10 @@ class Propagation(Component):
                     manifest = placement.template(resource)
                     manifest["metadata"]["annotations"][delivery.REVISION] = revision
                     options = self._on_plane(depends_on=before)
-                    written.append(KubernetesObject(self.child(placement.role(resource)), manifest, options))
+                    # Named by the plane that it lies on, not by this propagation: an object that moves to
+                    # another one, or whose propagation is renamed, stays the same resource and is not deleted.
+                    name = self._plane.child(placement.role(resource))
+                    written.append(KubernetesObject(name, manifest, options))
         return written
 
     def _on_plane(self, **more: Any) -> pulumi.ResourceOptions:

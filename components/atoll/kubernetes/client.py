@@ -5,6 +5,7 @@ the bare protocol (server-side apply, dry run, field managers) that typed client
 """
 
 import json
+import logging
 import ssl
 import tempfile
 import threading
@@ -24,6 +25,9 @@ MERGE = "application/merge-patch+json"
 _CONNECTIONS = 32
 _NOT_FOUND = 404
 _ERRORS_FROM = 400
+
+# It warns of each second try; whoever asked is told once, by the error.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
 class ApiError(AtollError):
@@ -87,23 +91,35 @@ class Api:
             UnreachableError: no answer came.
         """
         url = f"{self.kubeconfig.server}{path}" + (f"?{urlencode(query)}" if query else "")
+        answer = self._send(
+            method,
+            url,
+            body=None if body is None else json.dumps(body),
+            headers={**self._headers, "content-type": content_type},
+            timeout=self._timeout if timeout is None else timeout,
+        )
+        value = _json(answer.data)
+        if answer.status >= _ERRORS_FROM:
+            raise ApiError(answer.status, value)
+        return value
+
+    def probe(self, *, timeout: float) -> None:
+        """Asks once whether a server is there; whatever it answers, it is.
+
+        Raises:
+            UnreachableError: nothing answered within the time limit (seconds).
+        """
+        url = f"{self.kubeconfig.server}/version"
+        self._send("GET", url, headers=self._headers, timeout=timeout, retries=False)
+
+    def _send(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
         try:
-            answer = self._pool.request(
-                method,
-                url,
-                body=None if body is None else json.dumps(body),
-                headers={**self._headers, "content-type": content_type},
-                timeout=self._timeout if timeout is None else timeout,
-            )
+            return self._pool.request(method, url, **options)
         except urllib3.exceptions.HTTPError as error:
             raise UnreachableError(
                 f"{self.kubeconfig.server}: found no answer ({_why(error)}); expected a Kubernetes API server. "
                 "Check that it runs and can be reached from here."
             ) from error
-        value = _json(answer.data)
-        if answer.status >= _ERRORS_FROM:
-            raise ApiError(answer.status, value)
-        return value
 
     def resource(self, api_version: str, kind: str) -> ResourceType | None:
         """What the server calls a kind, or None where it does not serve it (a CRD may come later)."""

@@ -1,8 +1,6 @@
 """The one place that makes an inventory into components."""
 
-from typing import Any
-
-import pulumi
+from typing import Any, cast
 
 from atoll.cluster import Cluster, ClusterArgs
 from atoll.cluster.component import Driver
@@ -12,30 +10,27 @@ from atoll.federation import (
     Member,
     MemberArgs,
     Override,
+    Patch,
     Propagation,
     PropagationArgs,
 )
 from atoll.federation.control_plane import ControlPlaneDriver
 from atoll.platform import inventory
 
-CONTROL_PLANE = "control-plane"
-"""The name of the control plane, beside those of the clusters."""
-
 
 class Platform:
     """All components of one environment, each keyed by its name in the inventory."""
 
     def __init__(self, declared: inventory.Inventory) -> None:
-        self.control_plane = ControlPlane(CONTROL_PLANE, _control_plane(declared.control_plane))
+        self.control_plane = ControlPlane(inventory.CONTROL_PLANE, _control_plane(declared.control_plane))
         self.clusters = {
             name: Cluster(name, _cluster(settings)) for name, settings in declared.clusters.items()
         }
         self.members = {
-            name: Member(name, _member(settings, self.clusters[name], self.control_plane))
-            for name, settings in declared.clusters.items()
+            name: Member(name, self._member(name, settings)) for name, settings in declared.clusters.items()
         }
         self.propagations = {
-            name: Propagation(name, _propagation(settings, self.control_plane))
+            name: Propagation(name, self._propagation(settings))
             for name, settings in declared.propagations.items()
         }
 
@@ -50,39 +45,55 @@ class Platform:
             },
         }
 
+    def _member(self, name: str, settings: inventory.Cluster) -> MemberArgs:
+        args = MemberArgs(
+            control_plane=self.control_plane,
+            access=self.clusters[name].access,
+            labels=settings.labels,
+        )
+        if settings.region:
+            args["region"] = settings.region
+        if settings.zone:
+            args["zone"] = settings.zone
+        if settings.provider:
+            args["provider"] = settings.provider
+        return args
 
-
-
-def _given(**values: Any) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value is not None}
+    def _propagation(self, settings: inventory.Propagation) -> PropagationArgs:
+        return PropagationArgs(
+            control_plane=self.control_plane,
+            resources=settings.resources,
+            clusters=settings.clusters,
+            overrides=[_override(rule) for rule in settings.overrides],
+            timeout_seconds=int(settings.timeout.total_seconds()),
+        )
 
 
 def _control_plane(settings: inventory.ControlPlane) -> ControlPlaneArgs:
-    existing = settings.kubeconfig
-    found = _given(file=existing.file, context=existing.context) if existing else {}
-    return ControlPlaneArgs(driver=ControlPlaneDriver(settings.driver), **found)
+    args = ControlPlaneArgs(driver=ControlPlaneDriver(settings.driver))
+    if settings.kubeconfig:
+        args["file"] = settings.kubeconfig.file
+        if settings.kubeconfig.context:
+            args["context"] = settings.kubeconfig.context
+    return args
 
 
 def _cluster(settings: inventory.Cluster) -> ClusterArgs:
-    existing = settings.kubeconfig
-    found = _given(file=existing.file, context=existing.context) if existing else {}
-    places = _given(region=settings.region, zone=settings.zone)
-    return ClusterArgs(driver=Driver(settings.driver), nodes=settings.nodes, **places, **found)
+    args = ClusterArgs(driver=Driver(settings.driver))
+    if settings.nodes is not None:
+        args["nodes"] = settings.nodes
+    if settings.region:
+        args["region"] = settings.region
+    if settings.zone:
+        args["zone"] = settings.zone
+    if settings.kubeconfig:
+        args["file"] = settings.kubeconfig.file
+        if settings.kubeconfig.context:
+            args["context"] = settings.kubeconfig.context
+    return args
 
 
-def _member(settings: inventory.Cluster, cluster: Cluster, plane: ControlPlane) -> MemberArgs:
-    places = _given(region=settings.region, zone=settings.zone, provider=settings.provider)
-    return MemberArgs(control_plane=plane, access=cluster.access, labels=dict(settings.labels), **places)
-
-
-def _propagation(settings: inventory.Propagation, plane: ControlPlane) -> PropagationArgs:
-    return PropagationArgs(
-        control_plane=plane,
-        resources=settings.resources,
-        clusters=settings.clusters,
-        overrides=[
-            Override(resource=rule.resource, clusters=rule.clusters, patches=rule.patches)
-            for rule in settings.overrides
-        ],
-        timeout_seconds=int(settings.timeout.total_seconds()),
-    )
+def _override(rule: inventory.Override) -> Override:
+    # The patches were checked as they were declared.
+    patches = cast("tuple[Patch, ...]", rule.patches)
+    return Override(resource=rule.resource, clusters=rule.clusters, patches=patches)

@@ -23,9 +23,10 @@ _MODE = 0o755
 
 
 class Kind(StrEnum):
-    """Who made a plugin: those whose resources it serves, or Atoll in their place."""
+    """Who made a plugin: those whose resources it serves, Atoll in their place, or Atoll for itself."""
 
     OFFICIAL = "official"
+    OWN = "own"
     STAND_IN = "stand-in"
 
 
@@ -82,10 +83,10 @@ def _install(wanted: _Wanted, engine_home: Path, pulumi: Path, env: dict[str, st
     if kind is None:
         kind = _first_choice(wanted, engine_home, pulumi, env)
         _record(wanted, engine_home, kind)
-    if wanted.ours or kind is Kind.STAND_IN:
-        _launcher(program, wanted.module)
-    else:
+    if kind is Kind.OFFICIAL:
         _official(wanted, engine_home, pulumi, env)
+    else:
+        _launcher(program, wanted.module)
     return Plugin(wanted.name, wanted.version, kind, program)
 
 
@@ -102,9 +103,9 @@ def _record(wanted: _Wanted, engine_home: Path, kind: Kind) -> None:
 
 
 def _first_choice(wanted: _Wanted, engine_home: Path, pulumi: Path, env: dict[str, str]) -> Kind:
-    if wanted.ours or _download(wanted, engine_home, pulumi, env) is None:
-        return Kind.OFFICIAL
-    return Kind.STAND_IN
+    if wanted.ours:
+        return Kind.OWN
+    return Kind.STAND_IN if _download(wanted, engine_home, pulumi, env) else Kind.OFFICIAL
 
 
 def _official(wanted: _Wanted, engine_home: Path, pulumi: Path, env: dict[str, str]) -> None:

@@ -1,8 +1,22 @@
 """What a machine needs beside Python: finding each program, or building it once from its locked Go module."""
 
-from atoll.toolchain.doctor import Report, examine
-from atoll.toolchain.ensure import asset, ensure, find
+from atoll.toolchain.doctor import Listed, Report, examine, listing
+from atoll.toolchain.ensure import Source, asset, ensure, find
+from atoll.toolchain.pins import Asset, Program, table
 from atoll.toolchain.progress import Event, Phase
-from atoll.toolchain.table import Asset, Program, table
 
-__all__ = ["Asset", "Event", "Phase", "Program", "Report", "asset", "ensure", "examine", "find", "table"]
+__all__ = [
+    "Asset",
+    "Event",
+    "Listed",
+    "Phase",
+    "Program",
+    "Report",
+    "Source",
+    "asset",
+    "ensure",
+    "examine",
+    "find",
+    "listing",
+    "table",
+]

@@ -1,10 +1,12 @@
 """The cache of built programs, outside every repository: an entry is there whole or not at all."""
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from atoll.core import files
@@ -12,12 +14,13 @@ from atoll.core.errors import UnavailableError
 
 VARIABLE = "ATOLL_CACHE"
 _UNFINISHED = ".unfinished."
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def folder() -> Path:
     """ATOLL_CACHE, else the XDG cache folder."""
     if chosen := os.environ.get(VARIABLE):
-        return Path(chosen)
+        return Path(chosen).absolute()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "atoll"
 
 
@@ -44,7 +47,7 @@ def building(target: Path) -> Iterator[Path]:
         raise unwritable(error) from error
     try:
         yield temporary
-        temporary.chmod(0o755)
+        _settle(temporary)
         temporary.rename(target)
     except OSError as error:
         raise unwritable(error) from error
@@ -53,20 +56,40 @@ def building(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def locked(name: str) -> Iterator[bool]:
-    """Holds one build's lock; yields whether it had to wait for another."""
-    locks = files.folder(folder() / "locks")
-    with files.locked(locks / name, wait=False) as free:
-        if free:
-            yield False
-            return
-    with files.locked(locks / name):
-        yield True
+def locked(name: str, meanwhile: AbstractContextManager[None] | None = None) -> Iterator[None]:
+    """Holds one build's lock; `meanwhile` is entered while another run holds it.
+
+    Raises:
+        UnavailableError: the disk is full or cannot be written.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            path = files.folder(folder() / "locks") / name
+            if not held.enter_context(files.locked(path, wait=False)):
+                with meanwhile or contextlib.nullcontext():
+                    held.enter_context(files.locked(path))
+        except OSError as error:
+            raise unwritable(error) from error
+        yield
 
 
 def unwritable(error: OSError) -> UnavailableError:
     """The error of a cache that cannot be written."""
+    if error.errno in _FULL:
+        return UnavailableError(
+            f"{folder()}: found {(error.strerror or 'an error').lower()}; expected room for about 12 GB of sources "
+            f"and programs. Free some, or set {VARIABLE} (and GOCACHE, GOMODCACHE, GOTMPDIR) to another disk."
+        )
     return UnavailableError(
-        f"{folder()}: found {(error.strerror or 'an error').lower()}; expected room for about 12 GB of sources and "
-        f"programs. Free some, or set {VARIABLE} (and GOCACHE, GOMODCACHE) to another disk."
+        f"{error.filename or folder()}: found {(error.strerror or str(error)).lower()}; expected a cache that can be "
+        f"written. Set {VARIABLE} to another folder."
     )
+
+
+def _settle(folder: Path) -> None:
+    """Opens the folder to readers, and sees that its files are on disk before its name is."""
+    folder.chmod(0o755)
+    for path in folder.iterdir():
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())

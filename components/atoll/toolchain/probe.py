@@ -1,27 +1,31 @@
 """Asking programs on PATH for their version, once for each file."""
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 from atoll.core import command, files
 from atoll.core.errors import AtollError
 from atoll.toolchain import cache
-from atoll.toolchain.table import Program
+from atoll.toolchain.pins import Program
 
 _NUMBER = re.compile(r"(?<![\d.])v?(\d+\.\d+\.\d+)")
 _LIMIT = timedelta(seconds=20)
 
 
-def on_path(name: str) -> Path | None:
-    """The program on PATH, passing over what is a link into our own cache."""
+def on_path(name: str) -> Iterator[Path]:
+    """The programs of a name on PATH, the first one first, passing over what leads into our own cache."""
     ours = cache.folder().resolve()
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        path = Path(folder) / name
-        if folder and path.is_file() and os.access(path, os.X_OK) and not path.resolve().is_relative_to(ours):
-            return path.resolve()
-    return None
+        path = Path(folder, name).absolute()
+        # Access is asked first: a folder that we may not enter makes is_file() raise.
+        if folder and os.access(path, os.X_OK) and path.is_file():
+            found = _followed(path)
+            if not found.resolve().is_relative_to(ours):
+                yield found
 
 
 def version(program: Program, path: Path) -> str | None:
@@ -29,13 +33,15 @@ def version(program: Program, path: Path) -> str | None:
     status = path.stat()
     key = f"{path}|{status.st_mtime_ns}|{status.st_size}"
     memory = cache.folder() / "probes.json"
-    known: dict[str, str] = files.read_json(memory, {})
+    known = _remembered(memory)
     if key not in known:
         told = ask(program, path)
         if told is None:
             return None
-        files.folder(memory.parent)
-        files.write_json(memory, {**known, key: told})
+        # Not being able to remember is no reason to fail: it is asked again the next time.
+        with contextlib.suppress(OSError):
+            files.folder(memory.parent)
+            files.write_json(memory, {**known, key: told})
         return told
     return known[key]
 
@@ -47,7 +53,22 @@ def ask(program: Program, path: Path) -> str | None:
         done = command.run(
             [path, *program.ask], env={"PATH": os.defpath, "HOME": "/nonexistent"}, timeout=_LIMIT
         )
-    except (AtollError, OSError):
+    except (AtollError, OSError, UnicodeDecodeError):
         return None
     found = _NUMBER.search(done.stdout + done.stderr)
     return found[1] if found else ""
+
+
+def _followed(path: Path) -> Path:
+    """The file behind links of the same name: a program that plays many parts knows its part by its name."""
+    while path.is_symlink() and (target := path.parent / path.readlink()).name == path.name:
+        path = target
+    return path
+
+
+def _remembered(memory: Path) -> dict[str, str]:
+    try:
+        known: dict[str, str] = files.read_json(memory, {})
+    except (OSError, ValueError):
+        return {}
+    return known

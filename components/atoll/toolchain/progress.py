@@ -11,7 +11,8 @@ from enum import StrEnum
 class Phase(StrEnum):
     """Where the work on one program stands."""
 
-    WAITING = "waiting for another build"
+    WAITING = "waiting for another run that builds"
+    TAKEN = "built by another run"
     STARTED = "building"
     WORKING = "still building"
     DONE = "built"
@@ -29,8 +30,11 @@ class Event:
     elapsed: float = 0
 
     def __str__(self) -> str:
-        about = f" of about {self.expected} s" if self.phase is not Phase.DONE else " s"
-        return f"[{self.number}/{self.total}] {self.name}: {self.phase}, {self.elapsed:.0f}{about}"
+        line = f"[{self.number}/{self.total}] {self.name}: {self.phase}"
+        if self.phase is Phase.TAKEN:
+            return line
+        about = " s" if self.phase is Phase.DONE else f" of about {self.expected} s"
+        return f"{line}, {self.elapsed:.0f}{about}"
 
 
 Progress = Callable[[Event], None]
@@ -38,13 +42,16 @@ _TICK = 15.0
 
 
 @contextmanager
-def told(progress: Progress, event: Event) -> Iterator[None]:
-    """Tells the start, the end, and in between every 15 s that the work goes on."""
+def told(progress: Progress, event: Event, meanwhile: Phase, end: Phase | None = None) -> Iterator[None]:
+    """Tells an event now, every 15 s that it goes on (`meanwhile`), and its end where the body succeeds."""
     begin, over = time.monotonic(), threading.Event()
+
+    def tell(phase: Phase) -> None:
+        progress(replace(event, phase=phase, elapsed=time.monotonic() - begin))
 
     def tick() -> None:
         while not over.wait(_TICK):
-            progress(replace(event, phase=Phase.WORKING, elapsed=time.monotonic() - begin))
+            tell(meanwhile)
 
     progress(event)
     ticker = threading.Thread(target=tick, daemon=True)
@@ -54,4 +61,5 @@ def told(progress: Progress, event: Event) -> Iterator[None]:
     finally:
         over.set()
         ticker.join()
-    progress(replace(event, phase=Phase.DONE, elapsed=time.monotonic() - begin))
+    if end:
+        tell(end)

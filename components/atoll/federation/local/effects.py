@@ -79,14 +79,12 @@ def _seat(environment: Environment, name: str) -> Seat:
 
 def _bring_up(environment: Environment, seat: Seat, api: Api, context: Context) -> None:
     """The order matters: kinds, aggregation, webhooks that answer, their configurations, controllers."""
-    assets = toolchain.asset("karmada-manifests")
-    deploy = assets / "artifacts" / "deploy"
+    deploy = toolchain.asset("karmada-deploy")
     authority = Path(seat.pki("ca.crt")).read_bytes()
     hooks = f"https://{LOOPBACK}:{seat.ports[programs.WEBHOOK]}"
     launch.wait_until_ready(api, seat.name, context)
     _apply(api, manifests.namespaces(), seat.name, context)
-    kinds = (path.read_text() for path in sorted(assets.glob("charts/karmada/_crds/bases/**/*.yaml")))
-    _apply(api, manifests.custom_resource_definitions(kinds, hooks, authority), seat.name, context)
+    _apply(api, manifests.custom_resource_definitions(_kinds(), hooks, authority), seat.name, context)
     _apply(api, manifests.aggregation(seat.ports[programs.AGGREGATED], authority), seat.name, context)
     for file in ("cluster-proxy-admin-rbac.yaml", "admin-clusterrole-aggregation.yaml"):
         _apply(api, manifests.documents((deploy / file).read_text()), seat.name, context)
@@ -102,6 +100,10 @@ def _bring_up(environment: Environment, seat: Seat, api: Api, context: Context) 
     for name in (programs.CONTROLLER_MANAGER, programs.SCHEDULER):
         answers = functools.partial(launch.answers, seat.ports[f"{name}-health"], "/healthz")
         launch.until(answers, f"{seat.name}: waiting for {name}", _LIMIT, context)
+
+
+def _kinds() -> list[str]:
+    return [path.read_text() for path in sorted(toolchain.asset("karmada-manifests").glob("bases/**/*.yaml"))]
 
 
 def _apply(api: Api, objects: Iterable[Manifest], name: str, context: Context) -> None:

@@ -10,13 +10,31 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 _HERE = Path(__file__).parent
+TABLE = _HERE / "tools.toml"
 LOCKS = _HERE / "locks"
 _STRIPPED = "-s -w"
 
 
 @dataclass(frozen=True)
+class Asset:
+    """Files out of a Go module at its pinned version; `files` is the folder in it."""
+
+    name: str
+    version: str
+    group: str
+    module: str
+    files: str
+    seconds: int
+
+    @property
+    def key(self) -> str:
+        """What tells this asset from every other."""
+        return f"{self.version}-{_digest(self.group, (self.module, self.files))}"
+
+
+@dataclass(frozen=True)
 class Program:
-    """One program; see tools.toml for the fields."""
+    """One program; see tools.toml for the fields. `beside` are the files that it looks for in its own folder."""
 
     name: str
     version: str
@@ -28,6 +46,7 @@ class Program:
     tags: str = ""
     ldflags: str = ""
     comes_with: str = ""
+    beside: Asset | None = None
 
     @property
     def linker_flags(self) -> str:
@@ -45,23 +64,7 @@ class Program:
     def key(self) -> str:
         """What tells this recipe from every other: `<version>-<digest of recipe and locks>`."""
         recipe = (self.package, self.tags, self.linker_flags)
-        return f"{self.version}-{_digest(self.group, recipe)}"
-
-
-@dataclass(frozen=True)
-class Asset:
-    """Files out of a Go module at its pinned version; `files` is the folder in it."""
-
-    name: str
-    version: str
-    group: str
-    module: str
-    files: str
-
-    @property
-    def key(self) -> str:
-        """What tells this asset from every other."""
-        return f"{self.version}-{_digest(self.group, (self.module, self.files))}"
+        return f"{self.version}-{_digest(self.group, recipe + ((self.beside.key,) if self.beside else ()))}"
 
 
 @dataclass(frozen=True)
@@ -75,10 +78,13 @@ class Table:
 @cache
 def table() -> Table:
     """The table that this distribution carries."""
-    content = tomllib.loads((_HERE / "tools.toml").read_text())
-    programs = [Program(**entry) for entry in content["program"]]
-    assets = [Asset(**entry) for entry in content["asset"]]
-    return Table({entry.name: entry for entry in programs}, {entry.name: entry for entry in assets})
+    content = tomllib.loads(TABLE.read_text())
+    assets = {entry["name"]: Asset(**entry) for entry in content["asset"]}
+    programs = [
+        Program(**{**entry, "beside": assets[entry["beside"]] if "beside" in entry else None})
+        for entry in content["program"]
+    ]
+    return Table({entry.name: entry for entry in programs}, assets)
 
 
 def _digest(group: str, recipe: tuple[str, ...]) -> str:

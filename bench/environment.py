@@ -1,0 +1,60 @@
+"""How long the life of the dev environment takes: `python -m bench.environment`.
+
+Runs in a clone of the committed checkout, with an environment and ports of its own; programs must be built.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from atoll.core import command
+
+_ATOLL = Path(sys.executable).parent / "atoll"
+_ROOT = Path(__file__).parent.parent
+_AGAIN = 3
+"""How often what changes nothing is repeated; the median is told."""
+
+
+def rows() -> Iterator[tuple[str, float]]:
+    """What was measured, in seconds."""
+    folder = Path(tempfile.mkdtemp(prefix="atoll-bench-"))
+    clone, env = folder / "atoll", {**os.environ, "ATOLL_HOME": str(folder / "home")}
+    command.run(["git", "clone", "--quiet", _ROOT, clone])
+
+    def atoll(*words: str) -> None:
+        command.run([_ATOLL, *words], env=env, cwd=clone)
+
+    def pulumi(words: str) -> None:
+        script = f'eval "$({_ATOLL} env dev 2>/dev/null)" && {words}'
+        command.run(["bash", "-c", script], env=env, cwd=clone)
+
+    try:
+        yield "atoll up dev, from nothing", _seconds(lambda: atoll("up", "dev"))
+        yield "atoll up dev, nothing to do", _median(lambda: atoll("up", "dev"))
+        yield "atoll up dev --check, nothing to do", _median(lambda: atoll("up", "dev", "--check"))
+        yield (
+            "pulumi refresh --preview-only --expect-no-changes",
+            _median(lambda: pulumi("pulumi refresh --preview-only --expect-no-changes")),
+        )
+    finally:
+        yield "atoll down dev", _seconds(lambda: atoll("down", "dev"))
+        shutil.rmtree(folder)
+
+
+def _seconds(run: Callable[[], None]) -> float:
+    begin = time.monotonic()
+    run()
+    return time.monotonic() - begin
+
+
+def _median(run: Callable[[], None]) -> float:
+    return sorted(_seconds(run) for _ in range(_AGAIN))[_AGAIN // 2]
+
+
+if __name__ == "__main__":
+    for what, seconds in rows():
+        print(f"{what:<52} {seconds:6.1f} s", flush=True)

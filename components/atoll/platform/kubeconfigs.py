@@ -1,0 +1,38 @@
+"""What an inventory asks of this machine, looked at before anything begins: the kubeconfigs that it names."""
+
+from pathlib import Path
+
+from atoll.core.errors import ArgsError, UnavailableError
+from atoll.kubernetes import Kubeconfig
+from atoll.platform import inventory
+from atoll.platform.inventory import Inventory
+
+
+def preflight(declared: Inventory) -> None:
+    """Looks whether every kubeconfig is there and has its context; no cluster is asked.
+
+    Raises:
+        UnavailableError: some are not, one line each.
+    """
+    named = [declared.control_plane.kubeconfig, *(each.kubeconfig for each in declared.clusters.values())]
+    lines = [line for each in named if each and (line := _problem(each, declared.project))]
+    if lines:
+        raise UnavailableError("\n".join(lines))
+
+
+def _problem(kubeconfig: inventory.Kubeconfig, project: Path) -> str | None:
+    path = project / Path(kubeconfig.file).expanduser()
+    try:
+        Kubeconfig.read(path.read_text(), kubeconfig.context, path.parent)
+    except OSError as error:
+        found = f"{kubeconfig.file!r} ({error.strerror})"
+        return (
+            f"{kubeconfig.declared}.file: found {found}; expected a kubeconfig that can be read. Put it there"
+        )
+    except UnicodeDecodeError:
+        return (
+            f"{kubeconfig.declared}.file: found {kubeconfig.file!r}, which is no text; expected a kubeconfig"
+        )
+    except ArgsError as error:
+        return f"{kubeconfig.declared}: {kubeconfig.file}: {str(error).removeprefix('kubeconfig: ')}"
+    return None

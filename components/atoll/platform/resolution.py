@@ -1,0 +1,147 @@
+"""From a tree to an inventory: every check is made, every problem told, and only a whole inventory comes out. Pure."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from atoll.core.errors import SettingsError
+from atoll.platform import checks, declaration, manifests, tree, variables
+from atoll.platform.declaration import Declaration, Driver
+from atoll.platform.groups import Groups
+from atoll.platform.inventory import Cluster, ControlPlane, Inventory, Kubeconfig, Propagation
+from atoll.platform.parsing import Parsed, parse
+from atoll.platform.problems import Problem, Problems
+from atoll.platform.propagations import Resolution, Scopes
+from atoll.platform.tree import Node
+
+_DEFAULT_NODES = 1
+
+
+def resolve(root: Node, found: list[Problem], environment: str, project: Path) -> Inventory:
+    """The inventory of an environment; `found` are the problems of reading its files.
+
+    Raises:
+        SettingsError: something is wrong with it.
+    """
+    problems = Problems(root)
+    problems.include(found)
+    parsed = parse(root, problems)
+    groups = _checked(root, parsed, problems)
+    inventory = None
+    # Without all groups and clusters, what follows would tell of problems that are none.
+    if groups is not None and all(map(parsed.whole, ("groups", "clusters", "vars"))):
+        inventory = _Resolver(root, _whole(parsed), groups, problems).inventory(environment, project)
+    if problems.lines or inventory is None:
+        raise SettingsError(*problems.lines)
+    return inventory
+
+
+def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
+    """Makes the checks between the parts; no groups where they do not nest."""
+    declared = parsed.declaration
+    known = {section: _names(root, section) for section in ("groups", "clusters", "propagations")}
+    groups = Groups(declared.groups, declared.clusters)
+    findings = [
+        *checks.names(known),
+        *checks.scopes(declared),
+        *checks.labels(declared),
+        *checks.references(declared, known["groups"], known["clusters"]),
+        *checks.shared_kubeconfigs(declared),
+        *checks.circles(groups),
+    ]
+    if parsed.whole("controlPlane"):
+        plane = declared.control_plane
+        findings += checks.driven(("controlPlane",), plane.driver, plane.kubeconfig)
+    if parsed.whole("groups") and not groups.circles:
+        whole = [name for name in declared.clusters if parsed.whole("clusters", name)]
+        findings += checks.drivers(groups, whole)
+    for path, text in findings:
+        problems.add(path, text)
+    return None if groups.circles else groups
+
+
+def _whole(parsed: Parsed) -> Declaration:
+    """The declaration without the propagations that something was left out of."""
+    found = parsed.declaration.propagations
+    whole = {name: each for name, each in found.items() if parsed.whole("propagations", name)}
+    return parsed.declaration.model_copy(update={"propagations": whole})
+
+
+def _names(root: Node, section: str) -> list[str]:
+    """What is declared by name in a section, whether it fits or not."""
+    node = root.value.get(section)
+    return list(node.value) if node and isinstance(node.value, dict) else []
+
+
+class _Resolver:
+    """Follows the groups and fills in the variables of a declaration whose parts fit."""
+
+    def __init__(self, root: Node, declared: Declaration, groups: Groups, problems: Problems) -> None:
+        self._root, self._declared, self._groups, self._problems = root, declared, groups, problems
+
+    def inventory(self, environment: str, project: Path) -> Inventory:
+        for path, text in checks.targets(self._declared, self._groups):
+            self._problems.add(path, text)
+        plane = self._declared.control_plane
+        clusters = {name: self._cluster(name) for name in self._declared.clusters}
+        return Inventory(
+            environment=environment,
+            project=project,
+            control_plane=ControlPlane(plane.driver, self._kubeconfig(("controlPlane",), plane.kubeconfig)),
+            clusters=clusters,
+            groups=self._groups.members,
+            propagations=self._propagations(clusters),
+        )
+
+    def _cluster(self, name: str) -> Cluster:
+        groups, kubeconfig = self._groups, self._declared.clusters[name].kubeconfig
+        driver = groups.setting(name, "driver") or Driver.LOCAL
+        nodes = groups.setting(name, "nodes")
+        scope = tree.merged(self._declared.vars, *(layer.vars for layer in groups.layers(name)))
+        return Cluster(
+            driver=driver,
+            kubeconfig=self._kubeconfig(("clusters", name), kubeconfig),
+            nodes=(_DEFAULT_NODES if nodes is None else nodes) if driver is Driver.LOCAL else None,
+            region=groups.setting(name, "region"),
+            zone=groups.setting(name, "zone"),
+            provider=groups.setting(name, "provider"),
+            labels=tree.merged(*(layer.labels for layer in groups.layers(name))),
+            groups=groups.precedence(name),
+            variables=variables.settled(scope),
+        )
+
+    def _kubeconfig(self, path: tree.Path, found: declaration.Kubeconfig | None) -> Kubeconfig | None:
+        if found is None:
+            return None
+        where = (*path, "kubeconfig")
+        declared = f"{tree.mark(self._root, (*where, 'file'))}: {tree.dotted(where)}"
+        return Kubeconfig(found.file, found.context, declared)
+
+    def _propagations(self, clusters: Mapping[str, Cluster]) -> dict[str, Propagation]:
+        scopes = Scopes(
+            variables.settled(self._declared.vars),
+            {name: cluster.variables for name, cluster in clusters.items()},
+        )
+        found = {}
+        for name, declared in self._declared.propagations.items():
+            resolution = Resolution(declared, self._groups, scopes)
+            found[name] = resolution.resolve()
+            for path, text in (*resolution.findings, *resolution.missing_variables()):
+                self._problems.add(("propagations", name, *path), text)
+        self._refuse_twice(found)
+        return found
+
+    def _refuse_twice(self, propagations: Mapping[str, Propagation]) -> None:
+        """One object in two places, where the later would overwrite the earlier.
+
+        Inside a propagation kind, namespace and name suffice: a child is named after them.
+        """
+        seen: dict[tuple[Any, ...], tree.Path] = {}
+        for name, propagation in propagations.items():
+            for index, resource in enumerate(propagation.resources):
+                path: tree.Path = ("propagations", name, "resources", index)
+                group, *rest = manifests.identity(resource)
+                firsts = {seen.setdefault((*key, *rest), path) for key in ((group,), (name, "in"))}
+                for first in firsts - {path}:
+                    text = f"found {manifests.label(resource)} again; expected it once"
+                    self._problems.add(path, f"{text} (it is {tree.dotted(first)} too)")

@@ -1,0 +1,69 @@
+"""What a program declares, made complete before it is compared: its name, its namespace. Pure but for discovery."""
+
+import hashlib
+import secrets
+from typing import Any
+
+from atoll.core.errors import ArgsError, UnavailableError
+from atoll.provider import protocol, values
+from atoll.provider.kubernetes import annotations, kinds, manifests
+from atoll.provider.kubernetes.connection import Connection
+from atoll.provider.kubernetes.manifests import Manifest
+
+
+def complete(request: Any, declared: Manifest, old: Manifest, connection: Connection) -> Manifest:
+    """The declared manifest with API version, kind, name and namespace; `old` is what was declared before."""
+    version, kind = kinds.type_of(request.type)
+    manifest = {"apiVersion": version, "kind": kind, **declared}
+    if not isinstance(manifest.setdefault("metadata", {}), dict):
+        return manifest
+    manifest["metadata"] = dict(manifest["metadata"])
+    _name(request, manifest["metadata"], manifests.metadata(old))
+    if "namespace" not in manifest["metadata"] and (namespace := _namespace(manifest, old, connection)):
+        manifest["metadata"]["namespace"] = namespace
+    if manifests.group_kind(manifest) == manifests.CRD:
+        connection.remember(manifest)
+    return manifest
+
+
+def _name(request: Any, metadata: Manifest, old: Manifest) -> None:
+    if metadata.get("name"):
+        return
+    if metadata.get("generateName"):
+        raise ArgsError(
+            "metadata.generateName: found a name for the server to finish; expected metadata.name, or neither "
+            "(server-side apply has no generated names)"
+        )
+    if annotations.is_true({"metadata": old}, annotations.AUTONAMED):
+        metadata["name"] = old["name"]
+    else:
+        metadata["name"] = _new_name(request)
+    metadata["annotations"] = dict(metadata.get("annotations") or {})
+    annotations.mark(metadata, annotations.AUTONAMED)
+
+
+def _new_name(request: Any) -> str:
+    options = protocol.provider.CheckRequest.AutonamingOptions
+    if request.HasField("autonaming"):
+        if request.autonaming.mode == options.DISABLE:
+            raise ArgsError("metadata.name: found none; expected a name (autonaming is disabled)")
+        if request.autonaming.proposed_name:
+            return str(request.autonaming.proposed_name)
+    seed = request.randomSeed or secrets.token_bytes(16)
+    return f"{request.name}-{hashlib.sha256(seed).hexdigest()[:8]}"
+
+
+def _namespace(manifest: Manifest, old: Manifest, connection: Connection) -> str:
+    """The namespace of an object that declares none.
+
+    Where nobody can be asked it stays what it was, so that a preview shows no replacement for want of an answer.
+    """
+    before = str(manifests.metadata(old).get("namespace", ""))
+    if not connection.known or values.has_unknown([manifest["apiVersion"], manifest["kind"]]):
+        return before
+    try:
+        namespaced = connection.namespaced(manifest)
+    except UnavailableError:
+        return before
+    # A kind that nobody knows yet is taken to be namespaced, as most are; Diff forgives it where it is not.
+    return connection.namespace if namespaced in (True, None) else ""

@@ -1,0 +1,180 @@
+"""Writes objects by server-side apply, so that whatever goes wrong, nothing that was written is lost.
+
+Source: https://kubernetes.io/docs/reference/using-api/server-side-apply
+"""
+
+import hashlib
+import time
+from dataclasses import dataclass
+
+import urllib3
+
+from atoll.core.errors import AtollError, RefusedError
+from atoll.kubernetes import Api, ApiError, UnreachableError
+from atoll.provider.kubernetes import annotations, conflicts, manifests, waiting
+from atoll.provider.kubernetes.manifests import Manifest
+
+_PATIENCE = 10.0
+"""Seconds for what another resource of the same run makes: a namespace, a CRD that is not served yet."""
+_ATTEMPTS = 4
+_FIRST_PAUSE = 0.1
+_LAST_PAUSE = 2.0
+_NOT_FOUND, _CONFLICT = 404, 409
+_PASSING = frozenset({429, 500, 502, 503, 504})
+_UNSURE = frozenset({500, 502, 503, 504})
+"""Answers of which nobody knows whether the write went through."""
+_BEFORE_WRITING = "failed calling webhook"
+"""What the server says, with 500, where it stopped before it wrote."""
+_NEVER_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+
+
+class LostAnswerError(AtollError):
+    """An object may have been written: what came back, if anything, does not tell."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One write. `uid` is that of the object to change; empty for a new one, or where any will do.
+
+    `former` is the manager that wrote the object before, None where nothing of it is ours yet.
+    """
+
+    manifest: Manifest
+    manager: str
+    force: bool = False
+    uid: str = ""
+    former: str | None = None
+
+
+def manager_of(manifest: Manifest, urn: str) -> str:
+    """The field manager of an object: the one its annotation names, else one of its own, the same in each run.
+
+    The official plugin takes a random one, so that what it wrote without hearing of it conflicts for ever.
+    """
+    digest = hashlib.sha256(urn.encode()).hexdigest()[:8]
+    return annotations.value(manifest, annotations.FIELD_MANAGER) or f"pulumi-kubernetes-{digest}"
+
+
+def must_be_free(api: Api, manifest: Manifest, manager: str, wait: waiting.Wait) -> None:
+    """Checks that a new object's name is free, or taken by what the same manager wrote before.
+
+    Raises:
+        RefusedError: somebody else's object has the name.
+        WaitError: an object of that name is being deleted and does not go.
+    """
+    live = api.get(manifest)
+    if live is None or owned(live, manager):
+        return
+    if is_leaving(live):
+        waiting.until_gone(api, live, wait)
+        return
+    raise RefusedError(
+        f"{manifests.label(manifest)}: already exists in the cluster; expected a free name. "
+        "Import it (pulumi import), or set upsertExistingObjects on the provider to take it over."
+    )
+
+
+def create(api: Api, order: Order, wait: waiting.Wait) -> Manifest:
+    """Writes a new object; one that is on its way out is waited for, since what is applied to it goes with it."""
+    live = write(api, order)
+    if is_leaving(live):
+        waiting.until_gone(api, live, wait)
+        live = write(api, order)
+    return live
+
+
+def is_leaving(live: Manifest) -> bool:
+    """Whether an object is being deleted."""
+    return bool(manifests.metadata(live).get("deletionTimestamp"))
+
+
+def owned(live: Manifest, manager: str) -> bool:
+    """Whether a field manager wrote some of an object."""
+    return any(
+        entry.get("manager") == manager for entry in manifests.metadata(live).get("managedFields") or []
+    )
+
+
+def write(api: Api, order: Order) -> Manifest:
+    """Applies a manifest and returns the live object. Asking again is harmless: it is the same apply.
+
+    Raises:
+        RefusedError: fields belong to others, or the object is not the one of the state.
+        LostAnswerError: nobody knows whether it was written.
+        AtollError: it was not written.
+    """
+    end, pause, attempt, doubt = time.monotonic() + _PATIENCE, _FIRST_PAUSE, 1, False
+    while True:
+        try:
+            return _whole(order, apply(api, order))
+        except UnreachableError as error:
+            doubt = doubt or _may_have_arrived(error)
+            if attempt >= _ATTEMPTS:
+                raise _lost(order, error) if doubt else error from error
+        except ApiError as error:
+            doubt = doubt or (error.code in _UNSURE and _BEFORE_WRITING not in str(error))
+            patient = error.code == _NOT_FOUND and time.monotonic() < end
+            if not patient and (error.code not in _PASSING or attempt >= _ATTEMPTS):
+                raise _lost(order, error) if doubt else refused(order.manifest, error) from error
+        attempt += 1
+        time.sleep(pause)
+        pause = min(pause * 2, _LAST_PAUSE)
+
+
+def apply(api: Api, order: Order, *, dry_run: bool = False) -> Manifest:
+    """Applies once; fields of former managers of ours and of kubectl are taken over.
+
+    Raises:
+        RefusedError: fields belong to others, or the object is not the one of the state.
+        ApiError: the server refused it for another reason.
+    """
+    manifest = _body(api, order)
+    try:
+        return api.apply(manifest, manager=order.manager, force=order.force, dry_run=dry_run)
+    except ApiError as error:
+        if error.code != _CONFLICT:
+            raise
+        found = conflicts.read(error.status)
+        if not found or order.former is None or not conflicts.may_be_taken(found, order.former):
+            raise conflicts.refusal(order.manifest, found, error) from error
+        return api.apply(manifest, manager=order.manager, force=True, dry_run=dry_run)
+
+
+def relinquish(api: Api, live: Manifest, manager: str) -> Manifest:
+    """Gives up the fields of a manager that is no longer used; others that own them too keep them."""
+    return api.apply(manifests.reference(live), manager=manager)
+
+
+def refused(manifest: Manifest, error: ApiError) -> AtollError:
+    """The error of a write that the server refused."""
+    return AtollError(f"{manifests.label(manifest)}: the API server refused it: {error}")
+
+
+def _body(api: Api, order: Order) -> Manifest:
+    """The manifest as it is sent: bound to the object that is meant, without a namespace where none is taken."""
+    metadata = dict(order.manifest["metadata"])
+    kind = api.resource(order.manifest["apiVersion"], order.manifest["kind"])
+    if kind is not None and not kind.namespaced:
+        metadata.pop("namespace", None)
+    if order.uid:
+        metadata["uid"] = order.uid
+    return {**order.manifest, "metadata": metadata}
+
+
+def _may_have_arrived(error: UnreachableError) -> bool:
+    cause = error.__cause__
+    return not isinstance(getattr(cause, "reason", None) or cause, _NEVER_SENT)
+
+
+def _whole(order: Order, live: Manifest) -> Manifest:
+    """An answer that is the object; what a proxy makes up in between says nothing of the write."""
+    if manifests.metadata(live).get("uid"):
+        return live
+    raise _lost(order, AtollError("the answer is no object"))
+
+
+def _lost(order: Order, error: AtollError) -> LostAnswerError:
+    return LostAnswerError(
+        f"{manifests.label(order.manifest)}: found no answer that tells whether it was written ({error}); "
+        "expected one. Run the same again: it is taken up where it is."
+    )
