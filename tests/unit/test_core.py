@@ -65,7 +65,7 @@ def test_a_program_that_takes_too_long_is_ended():
 
 
 def test_a_group_is_stopped_with_its_children(tmp_path):
-    heard = []
+    heard: list[str] = []
     group = command.Group(
         ["sh", "-c", "sleep 60 & echo $!; wait"], env=dict(os.environ), cwd=tmp_path, on_line=heard.append
     )

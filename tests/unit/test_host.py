@@ -162,5 +162,7 @@ def test_programs_see_nothing_of_the_callers_environment(environment, monkeypatc
     supervisor = Supervisor(environment)
     supervisor.start()
     supervisor.ensure([_sleeper()])
-    _until(lambda: supervisor.state("a.sleep").state == "RUNNING")
-    assert b"planted" not in Path(f"/proc/{supervisor.state('a.sleep').pid}/environ").read_bytes()
+    _until(lambda: (found := supervisor.state("a.sleep")) and found.state == "RUNNING")
+    process = supervisor.state("a.sleep")
+    assert process
+    assert b"planted" not in Path(f"/proc/{process.pid}/environ").read_bytes()

@@ -6,6 +6,7 @@ from typing import Any
 
 from atoll.automation.events import Outcome, Result
 from atoll.core.errors import Exit
+from atoll.federation.delivery import Wanted
 
 Recap = dict[str, "Tally"]
 
@@ -46,17 +47,20 @@ def deliveries(recap: Recap, before: Mapping[str, Any], after: Mapping[str, Any]
     """
     found = dict(recap)
     for name, status in after.items():
-        old = before.get(name, {})
-        known = {str(entry) for entry in old.get("objects", [])}
-        objects = status.get("objects", [])
-        fresh = sum(str(entry) not in known for entry in objects)
         for cluster in status.get("clusters", []):
-            delivered = status.get("delivered", {}).get(cluster, 0)
-            lost = len(known) - old.get("delivered", {}).get(cluster, 0)
-            changed = min(fresh + lost, delivered)
-            tally = found.get(cluster, Tally())
-            found[cluster] = tally.plus(delivered - changed, changed, len(objects) - delivered)
+            ok, changed, failed = _brought(cluster, before.get(name, {}), status)
+            found[cluster] = found.get(cluster, Tally()).plus(ok, changed, failed)
     return found
+
+
+def _brought(cluster: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[int, int, int]:
+    """How many objects of a propagation a member has as before, new or anew, and not."""
+    wanted = {Wanted.of(entry, cluster) for entry in after.get("objects", [])}
+    known = {Wanted.of(entry, cluster) for entry in before.get("objects", [])}
+    lost = len(known) - before.get("delivered", {}).get(cluster, 0)
+    delivered = after.get("delivered", {}).get(cluster, 0)
+    changed = min(len(wanted - known) + lost, delivered)
+    return delivered - changed, changed, len(wanted) - delivered
 
 
 def unreachable(recap: Recap, reasons: Mapping[str, str]) -> Recap:

@@ -17,7 +17,7 @@ from atoll.core.errors import ArgsError, NotReadyError
 from atoll.core.x509 import Subject
 from atoll.host import Environment
 from atoll.kubernetes import Api, Kubeconfig
-from atoll.kubernetes.client import MERGE
+from atoll.kubernetes.client import LOOK_SECONDS, MERGE
 
 OUTPUTS = frozenset({"access", "endpoint", "identifier"})
 _PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
@@ -46,21 +46,21 @@ class LocalCluster(Effect):
             return [Failure("nodes", f"found {nodes!r}; expected a whole number from 0")]
         return []
 
-    def changes(self, changed: frozenset[str]) -> frozenset[str]:  # noqa: ARG002 - the protocol's
-        """Nothing that an update can change shows in an output."""
-        return frozenset()
+    def changes(self, changed: frozenset[str]) -> frozenset[str]:
+        """Nothing that an input changes shows in an output; new certificates do."""
+        return frozenset() if changed else frozenset({"access"})
 
     def stale(self, inputs: Values, outputs: Values) -> str | None:  # noqa: ARG002 - the protocol's
-        """A local cluster renews what it needs whenever it is written."""
-        return None
+        """Its certificates are near their end."""
+        return launch.renewal(Environment.current(), inputs["name"], _SUBJECTS)
 
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Starts the cluster, or takes up the one that was begun under this name."""
         environment = Environment.current()
         seat = _member_seat(environment, inputs["name"])
-        credentials.ensure(seat, _SUBJECTS, ("secrets",))
+        revision = credentials.ensure(seat, _SUBJECTS, ("secrets",))
         files.write(seat.folder / "stages.yaml", _stages())
-        launch.start(environment, programs.member(seat))
+        launch.start(environment, programs.member(seat), revision)
         api = Api(credentials.admin(seat))
         outputs = {"access": api.kubeconfig.text(), "endpoint": seat.server, "identifier": ""}
         try:
@@ -73,12 +73,12 @@ class LocalCluster(Effect):
             return Outcome(seat.name, outputs, (str(error),))
         return Outcome(seat.name, outputs)
 
-    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002
+    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002 - the protocol's
         """Counts the nodes; the folder's absence is the cluster's."""
         environment = Environment.current()
         if not launch.exists(environment, id):
             return None
-        api = Api(credentials.admin(_member_seat(environment, id)))
+        api = Api(credentials.admin(_member_seat(environment, id)), read=LOOK_SECONDS)
         nodes = api.items("v1", "Node")
         found = {**inputs, "name": id, "nodes": len(nodes)}
         return Seen(
@@ -90,11 +90,11 @@ class LocalCluster(Effect):
             },
         )
 
-    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002
+    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002 - the protocol's
         """Makes nodes and programs fit."""
         return self.create(id, inputs, context)
 
-    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002, ARG002
+    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002, ARG002 - the protocol's
         """Stops it and removes its data."""
         launch.remove(Environment.current(), id)
 
@@ -134,19 +134,19 @@ class ExistingCluster(Effect):
             {
                 "access": kubeconfig.text(),
                 "endpoint": kubeconfig.server,
-                "identifier": Api(kubeconfig).identifier(),
+                "identifier": Api(kubeconfig, read=LOOK_SECONDS).identifier(),
             },
         )
 
-    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002
+    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002 - the protocol's
         """Asks again."""
         return Seen(inputs, {**outputs, **self.create(id, inputs, context).outputs})
 
-    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002
+    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002 - the protocol's
         """Reads the new file or context."""
         return self.create(id, inputs, context)
 
-    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002
+    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002 - the protocol's
         """Leaves the cluster as it is: it is somebody else's."""
 
 

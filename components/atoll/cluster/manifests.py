@@ -48,7 +48,7 @@ def kwok_access() -> list[Manifest]:
     write = ["create", "patch", "update"]
     role["rules"] = [
         {"apiGroups": [""], "resources": ["events"], "verbs": [*watch, *write, "delete"]},
-        {"apiGroups": [""], "resources": ["nodes"], "verbs": [*watch, "patch", "update", "delete"]},
+        {"apiGroups": [""], "resources": ["nodes"], "verbs": watch},
         {"apiGroups": [""], "resources": ["pods"], "verbs": [*watch, "patch", "update", "delete"]},
         {"apiGroups": [""], "resources": ["nodes/status", "pods/status"], "verbs": ["patch", "update"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": [*watch, *write]},

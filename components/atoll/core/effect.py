@@ -77,14 +77,14 @@ class Effect(Protocol):
         """Ensures the thing; may be called again after it was killed half-way."""
         ...
 
-    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002
+    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002 - the protocol's
         """Compares with the world; None where the thing is gone. `inputs` is empty on import."""
         ...
 
-    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002
+    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002 - the protocol's
         """Makes the thing fit new inputs; `outputs` are the old ones."""
         ...
 
-    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002
+    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002 - the protocol's
         """Removes the thing; it being gone already is no error."""
         ...

@@ -26,11 +26,10 @@ class Wanted:
     namespace: str | None = None
 
     @classmethod
-    def of(cls, values: Manifest) -> "Wanted":
-        """From the gate's inputs."""
-        return cls(
-            values["apiVersion"], values["kind"], values["name"], values["revision"], values.get("namespace")
-        )
+    def of(cls, values: Manifest, cluster: str) -> "Wanted":
+        """One cluster's copy, from the gate's inputs: `revisions` are those of clusters with overrides."""
+        revision = values.get("revisions", {}).get(cluster, values["revision"])
+        return cls(values["apiVersion"], values["kind"], values["name"], revision, values.get("namespace"))
 
     @property
     def label(self) -> str:

@@ -9,7 +9,7 @@ from atoll.core.errors import AtollError
 from atoll.federation import delivery
 from atoll.federation.delivery import Wanted
 from atoll.kubernetes import Api, ApiError, Kubeconfig
-from atoll.kubernetes.client import Manifest
+from atoll.kubernetes.client import LOOK_SECONDS, Manifest
 
 _OUTPUTS = frozenset({"delivered"})
 _READERS = 16
@@ -57,7 +57,7 @@ class PropagationStatus(Effect):
         problems = tuple(delivery.summary(inputs["name"], lagging, waited))
         return Outcome(inputs["name"], {"delivered": watch.delivered(lagging)}, problems)
 
-    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002
+    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002 - the protocol's
         """Looks once."""
         if not inputs:
             return None
@@ -67,11 +67,11 @@ class PropagationStatus(Effect):
             context.warn(line)
         return Seen(inputs, {**outputs, "delivered": watch.delivered(lagging)})
 
-    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002
+    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002 - the protocol's
         """Waits for what is written now."""
         return self.create(id, inputs, context)
 
-    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002
+    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002 - the protocol's
         """A gate leaves nothing behind."""
 
 
@@ -79,9 +79,11 @@ class Watch:
     """What is asked of each cluster; what is served once is not asked again."""
 
     def __init__(self, inputs: Values) -> None:
-        self._api = Api(Kubeconfig.read(inputs["access"]), read=10)
-        self._wanted = [Wanted.of(values) for values in inputs["objects"]]
+        self._api = Api(Kubeconfig.read(inputs["access"]), read=LOOK_SECONDS)
         self._clusters: list[str] = inputs["clusters"]
+        self._wanted = {
+            name: [Wanted.of(values, name) for values in inputs["objects"]] for name in self._clusters
+        }
         self._served: set[tuple[str, Wanted]] = set()
         self.unready: set[str] = set()
 
@@ -94,28 +96,34 @@ class Watch:
     def delivered(self, lagging: dict[str, list[str]]) -> dict[str, int]:
         """For each cluster, how many objects it runs as written."""
         return {
-            name: sum((name, wanted) in self._served for wanted in self._wanted)
+            name: sum((name, wanted) in self._served for wanted in self._wanted[name])
             if name in lagging
-            else len(self._wanted)
+            else len(self._wanted[name])
             for name in self._clusters
         }
 
     def _cluster(self, name: str) -> list[str]:
-        missing = [wanted for wanted in self._wanted if (name, wanted) not in self._served]
+        missing = [wanted for wanted in self._wanted[name] if (name, wanted) not in self._served]
         if not missing:
             return []
-        problem = delivery.unready(self._get(f"{_CLUSTERS}/{name}"))
+        try:
+            problem = delivery.unready(self._get(f"{_CLUSTERS}/{name}"))
+            reasons = [] if problem else [lag for each in missing if (lag := self._object(name, each))]
+        except AtollError as error:
+            # Whatever else is asked of it would wait as long in vain.
+            problem, reasons = f"cannot be asked: {error}", []
         if problem:
             self.unready.add(name)
             return [problem]
         self.unready.discard(name)
-        return [reason for wanted in missing if (reason := self._object(name, wanted))]
+        return reasons
 
     def _object(self, cluster: str, wanted: Wanted) -> str | None:
         try:
-            live = self._get(f"{_CLUSTERS}/{cluster}/proxy{self._api.path(wanted.manifest)}")
-        except AtollError as error:
+            path = self._api.path(wanted.manifest)
+        except ApiError as error:
             return f"{wanted.label}: {error}"
+        live = self._get(f"{_CLUSTERS}/{cluster}/proxy{path}")
         reason = delivery.lag(wanted, live)
         if reason is None:
             self._served.add((cluster, wanted))

@@ -5,9 +5,10 @@ Source: karmada-io/karmada, pkg/util/credential.go and pkg/karmadactl/join.
 
 from typing import Any
 
-from atoll.federation.local.manifests import CLUSTER_NAMESPACE, SYSTEM_LABEL
-
 Manifest = dict[str, Any]
+CLUSTER_NAMESPACE = "karmada-cluster"
+"""Where Karmada keeps what belongs to a membership, on the plane and in the member."""
+SYSTEM_LABEL = {"karmada.io/system": "true"}
 IMPERSONATOR = "karmada-impersonator"
 _RBAC = "rbac.authorization.k8s.io"
 

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
-from atoll.core.errors import UnavailableError
+from atoll.core.errors import RefusedError, UnavailableError
 from atoll.federation import joining
 from atoll.kubernetes import Api, ApiError, Kubeconfig
+from atoll.kubernetes.client import LOOK_SECONDS
 
 TOKEN_LIFE = timedelta(days=365)
 """Karmada 1.18 goes on with the old token until it restarts, so that short lives would cut members off.
@@ -45,6 +46,7 @@ class MemberAccess(Effect):
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Writes the objects and asks for the tokens."""
         api, member = Api(Kubeconfig.read(inputs["access"])), inputs["name"]
+        _refuse_another_federation(api, member)
         for manifest in joining.member_side(member):
             api.apply(manifest, force=True)
         token, expires = _token(api, joining.account(member))
@@ -58,35 +60,51 @@ class MemberAccess(Effect):
         }
         return Outcome(member, outputs)
 
-    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002
+    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002 - the protocol's
         """Gone where an object of it is; the tokens are what the state holds."""
         if not inputs:
             return None
-        api = Api(Kubeconfig.read(inputs["access"]))
+        api = Api(Kubeconfig.read(inputs["access"]), read=LOOK_SECONDS)
         if not all(api.get(manifest) for manifest in joining.member_side(id)):
             return None
         return Seen(inputs, {**outputs, **_identity(api)})
 
-    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002
+    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002 - the protocol's
         """Writes the objects again and asks for new tokens."""
         return self.create(id, inputs, context)
 
-    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002, ARG002
+    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002, ARG002 - the protocol's
         """Takes Karmada's rights away; a member that is dead keeps them and is named."""
-        api = Api(Kubeconfig.read(inputs["access"]), connect=2)
-        # The namespace stays: it may hold what another control plane put there.
-        for manifest in reversed(joining.member_side(id)[1:]):
-            try:
-                api.delete(manifest)
-            except UnavailableError:
-                context.warn(
-                    f"member {id}: found no answer at {api.kubeconfig.server}; expected to take Karmada's rights away. "
-                    f"If it comes back, delete the ClusterRoleBinding {joining.role(id)} in it."
-                )
-                return
-            except ApiError as error:
-                if error.code not in _GONE:
-                    raise
+        api = Api(Kubeconfig.read(inputs["access"]), connect=2, read=LOOK_SECONDS)
+        try:
+            _leave(api, id)
+        except UnavailableError:
+            context.warn(
+                f"member {id}: found no answer at {api.kubeconfig.server}; expected to take Karmada's rights away. "
+                f"If it comes back, delete the ClusterRoleBinding {joining.role(id)} in it."
+            )
+
+
+def _refuse_another_federation(api: Api, member: str) -> None:
+    """Karmada's controllers keep one role in a member, and whichever plane leaves first takes it from the other."""
+    known = {manifest["metadata"]["name"] for manifest in joining.member_side(member)} | {"default"}
+    accounts = api.items("v1", "ServiceAccount", joining.CLUSTER_NAMESPACE)
+    others = sorted({each["metadata"]["name"] for each in accounts} - known)
+    if others:
+        raise RefusedError(
+            f"member {member}: found {', '.join(others)} in it, the account of another federation; expected a cluster "
+            f"in none. Take it out there; if that one is no more, delete namespace {joining.CLUSTER_NAMESPACE} in it"
+        )
+
+
+def _leave(api: Api, member: str) -> None:
+    # The namespace stays: a control plane that is a member itself keeps its members' secrets there.
+    for manifest in reversed(joining.member_side(member)[1:]):
+        try:
+            api.delete(manifest)
+        except ApiError as error:
+            if error.code not in _GONE:
+                raise
 
 
 def _identity(api: Api) -> Values:

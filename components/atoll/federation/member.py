@@ -9,7 +9,7 @@ from atoll.cluster.objects import KubernetesObject
 from atoll.core import naming
 from atoll.core.component import Component
 from atoll.federation.control_plane import ControlPlane
-from atoll.federation.local.manifests import CLUSTER_NAMESPACE, SYSTEM_LABEL
+from atoll.federation.joining import CLUSTER_NAMESPACE, SYSTEM_LABEL
 from atoll.federation.resources import MemberAccess
 
 _READY_SECONDS = "60"

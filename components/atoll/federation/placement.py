@@ -5,12 +5,14 @@ Source: https://karmada.io/docs/reference/karmada-api/policy-resources
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atoll.core import naming
 
 Manifest = dict[str, Any]
+Rule = tuple[Sequence[str], Sequence[Mapping[str, Any]]]
+"""(Cluster names, patches); a patch is {op, path, value} as in RFC 6902."""
 _API = "policy.karmada.io/v1alpha1"
 SKIP_AUTO_PROPAGATION = {"namespace.karmada.io/skip-auto-propagation": "true"}
 """Without it Karmada carries every namespace of the plane to every member, whatever the placement says."""
@@ -78,13 +80,23 @@ def propagation_policy(name: str, resources: Sequence[Manifest], clusters: Seque
     return _policy("ClusterPropagationPolicy", name, spec)
 
 
-def override_policy(
-    name: str, resource: Manifest, rules: Sequence[tuple[Sequence[str], Sequence[Manifest]]]
-) -> Manifest:
-    """One policy for one object: for each group of clusters, the JSON patches of their copy.
+def disjoint(rules: Sequence[Rule]) -> list[tuple[list[str], list[Mapping[str, Any]]]]:
+    """Rules of which no two are for one cluster: each cluster with all of its patches, in their order.
 
-    A rule is (cluster names, patches); a patch is {op, path, value} as in RFC 6902.
+    Clusters that the same rules are for stay together. Values are not looked at: they may not be known yet.
     """
+    together: dict[tuple[int, ...], list[str]] = {}
+    for cluster in sorted({name for clusters, _ in rules for name in clusters}):
+        theirs = tuple(index for index, (clusters, _) in enumerate(rules) if cluster in clusters)
+        together.setdefault(theirs, []).append(cluster)
+    return [
+        (clusters, [patch for index in theirs for patch in rules[index][1]])
+        for theirs, clusters in sorted(together.items())
+    ]
+
+
+def override_policy(name: str, resource: Manifest, rules: Sequence[Rule]) -> Manifest:
+    """One policy for one object: for each group of clusters, the JSON patches of their copy."""
     spec = {
         "resourceSelectors": [selector(resource)],
         "overrideRules": [
@@ -98,7 +110,7 @@ def override_policy(
     return _policy("ClusterOverridePolicy", name, spec)
 
 
-def _plaintext(patch: Manifest) -> Manifest:
+def _plaintext(patch: Mapping[str, Any]) -> Manifest:
     value = {} if patch["op"] == "remove" else {"value": patch["value"]}
     return {"path": patch["path"], "operator": patch["op"], **value}
 

@@ -63,22 +63,15 @@ class Propagation(Component):
     def __init__(self, name: str, args: PropagationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         self._plane, self._args = args["control_plane"], args
-        resources = [dict(resource) for resource in args["resources"]]
-        policies = [
-            self._policy(resources),
-            *(self._overrides(each) for each in resources if self._rules(each)),
-        ]
-        revisions = [self._revision(resource) for resource in resources]
-        written = self._write(resources, revisions, policies)
+        objects = [self._object(dict(resource)) for resource in args["resources"]]
+        policies = [self._placement(objects), *(self._overrides(each) for each in objects if each.rules)]
+        written = self._write(objects, policies)
         self.gate = status = PropagationStatus(
             self.child("status"),
             {
                 "name": name,
                 "access": self._plane.access,
-                "objects": [
-                    {**placement.selector(resource), "revision": revision}
-                    for resource, revision in zip(resources, revisions, strict=True)
-                ],
+                "objects": [each.expectation for each in objects],
                 "clusters": sorted(args["clusters"]),
                 "timeoutSeconds": args.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS),
             },
@@ -88,47 +81,81 @@ class Propagation(Component):
         self.delivered = status.delivered
         self.register_outputs({"delivered": self.delivered})
 
-    def _policy(self, resources: Sequence[dict[str, Any]]) -> KubernetesObject:
-        manifest = placement.propagation_policy(self.name, resources, self._args["clusters"])
-        return KubernetesObject(self.child("placement"), manifest, self._on_plane())
-
-    def _rules(self, resource: Mapping[str, Any]) -> list[tuple[Sequence[str], Sequence[Any]]]:
-        wanted = placement.selector(dict(resource))
-        return [
+    def _object(self, manifest: dict[str, Any]) -> "_Object":
+        selected = placement.selector(manifest)
+        rules = [
             (override["clusters"], override["patches"])
             for override in self._args.get("overrides", [])
-            if placement.selector(dict(override["resource"])) == wanted
+            if placement.selector(dict(override["resource"])) == selected
         ]
+        return _Object(manifest, placement.disjoint(rules))
 
-    def _overrides(self, resource: dict[str, Any]) -> KubernetesObject:
-        role = placement.role(resource)
-        manifest = placement.override_policy(self.child(role), resource, self._rules(resource))
-        return KubernetesObject(self.child(f"override-{role}"), manifest, self._on_plane())
+    def _placement(self, objects: Sequence["_Object"]) -> KubernetesObject:
+        manifests = [each.manifest for each in objects]
+        policy = placement.propagation_policy(self.name, manifests, self._args["clusters"])
+        return KubernetesObject(self.child("placement"), policy, self._on_plane())
 
-    def _revision(self, resource: Mapping[str, Any]) -> pulumi.Output[str]:
-        """What tells this write from every other: the object and all that is different about it somewhere."""
-        content = pulumi.Output.json_dumps([resource, self._rules(resource)], sort_keys=True)
-        return content.apply(lambda text: hashlib.sha256(text.encode()).hexdigest()[:16])
+    def _overrides(self, each: "_Object") -> KubernetesObject:
+        role = placement.role(each.manifest)
+        policy = placement.override_policy(self.child(role), each.manifest, each.marked_rules)
+        return KubernetesObject(self.child(f"override-{role}"), policy, self._on_plane())
 
     def _write(
-        self,
-        resources: Sequence[dict[str, Any]],
-        revisions: Sequence[pulumi.Output[str]],
-        policies: Sequence[pulumi.Resource],
+        self, objects: Sequence["_Object"], policies: Sequence[pulumi.Resource]
     ) -> list[KubernetesObject]:
         written: list[KubernetesObject] = []
         for early in (True, False):
             before = [*policies, *written]
-            for resource, revision in zip(resources, revisions, strict=True):
-                if (resource["kind"] in _FIRST) is early:
-                    manifest = placement.template(resource)
-                    manifest["metadata"]["annotations"][delivery.REVISION] = revision
-                    options = self._on_plane(depends_on=before)
+            for each in objects:
+                if (each.manifest["kind"] in _FIRST) is early:
                     # Named by the plane that it lies on, not by this propagation: an object that moves to
                     # another one, or whose propagation is renamed, stays the same resource and is not deleted.
-                    name = self._plane.child(placement.role(resource))
-                    written.append(KubernetesObject(name, manifest, options))
+                    name = self._plane.child(placement.role(each.manifest))
+                    written.append(KubernetesObject(name, each.template, self._on_plane(depends_on=before)))
         return written
 
     def _on_plane(self, **more: Any) -> pulumi.ResourceOptions:
         return self.options(provider=self._plane.kubernetes, deleted_with=self._plane.dies_with, **more)
+
+
+class _Object:
+    """One object with what is different about it somewhere, each variant with a revision of its own.
+
+    A revision depends on content alone: a cluster that joins a group changes nothing for those that are in it.
+    """
+
+    def __init__(self, manifest: dict[str, Any], rules: Sequence[placement.Rule]) -> None:
+        self.manifest, self.rules = manifest, rules
+        self._revision = self._digest(())
+        self._revisions = [self._digest(patches) for _, patches in rules]
+
+    @property
+    def template(self) -> dict[str, Any]:
+        """What is written on the plane."""
+        found = placement.template(self.manifest)
+        found["metadata"]["annotations"][delivery.REVISION] = self._revision
+        return found
+
+    @property
+    def marked_rules(self) -> list[placement.Rule]:
+        """The rules, each of which leaves its own revision."""
+        path = "/metadata/annotations/" + delivery.REVISION.replace("/", "~1")
+        return [
+            (clusters, [*patches, {"op": "replace", "path": path, "value": revision}])
+            for (clusters, patches), revision in zip(self.rules, self._revisions, strict=True)
+        ]
+
+    @property
+    def expectation(self) -> dict[str, Any]:
+        """What the gate waits for."""
+        different = {
+            cluster: revision
+            for (clusters, _), revision in zip(self.rules, self._revisions, strict=True)
+            for cluster in clusters
+        }
+        found = {**placement.selector(self.manifest), "revision": self._revision}
+        return found | ({"revisions": different} if different else {})
+
+    def _digest(self, patches: Sequence[Mapping[str, Any]]) -> pulumi.Output[str]:
+        content = pulumi.Output.json_dumps([self.manifest, list(patches)], sort_keys=True)
+        return content.apply(lambda text: hashlib.sha256(text.encode()).hexdigest()[:16])

@@ -71,6 +71,8 @@ class Environment:
             )
         for path in (self.folder, self.engine_home, self.state, self.logs, self.programs, self.clusters):
             files.folder(path)
+        # It may have been there before, open to others.
+        self.folder.chmod(0o700)
         described = {"project": str(self.project), "name": self.name}
         files.write_json(self.folder / "environment.json", described)
 

@@ -79,7 +79,14 @@ class Ports:
 
 
 def _registry() -> Path:
-    return files.folder(Path(tempfile.gettempdir()) / f"atoll-ports-{os.getuid()}")
+    folder = files.folder(Path(tempfile.gettempdir()) / f"atoll-ports-{os.getuid()}")
+    owner = folder.lstat().st_uid
+    if owner != os.getuid() or folder.is_symlink():
+        # Everybody may write beside it: what somebody else put there in our name is not believed.
+        raise UnavailableError(
+            f"{folder}: found a folder of user {owner}; expected our own. Remove it, or set TMPDIR"
+        )
+    return folder
 
 
 def _is_free(port: int) -> bool:

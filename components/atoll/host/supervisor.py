@@ -4,8 +4,11 @@ Only the `atoll` command starts the supervisor; providers ask it through its soc
 can open. Processes die with their supervisor, and a new one starts all of them again.
 """
 
+import configparser
 import contextlib
+import http.client
 import os
+import shutil
 import socket as sockets
 import sys
 import time
@@ -25,16 +28,23 @@ from atoll.host.environment import Environment
 
 _LOG_SIZE = "10MB"
 _PATIENCE = timedelta(seconds=20)
+_AGAIN = timedelta(seconds=5)
 _ENDED = {"STOPPED", "EXITED", "FATAL"}
+_ENDS_WITH_SUPERVISOR = ("setpriv", "--pdeathsig", "TERM")
+"""Asks the kernel to end a process when its supervisor dies, however it dies."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """What to run: lower priorities start first. Secrets are never in `argv`, which every user can read."""
+    """What to run: lower priorities start first. Secrets are never in `argv`, which every user can read.
+
+    Another `revision` restarts it though its arguments are the same, since what it reads (its certificates) is not.
+    """
 
     name: str
     argv: tuple[str, ...]
     priority: int = 100
+    revision: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,9 +107,13 @@ class Supervisor:
         with self._proxy() as proxy:
             processes = [psutil.Process(pid) for pid in (proxy.getPID(), *pids) if psutil.pid_exists(pid)]
             proxy.shutdown()
-        _, alive = psutil.wait_procs(processes, timeout=_PATIENCE.total_seconds())
-        for process in alive:
-            process.kill()
+        _, alive = psutil.wait_procs(processes, timeout=_AGAIN.total_seconds())
+        # A signal between a process's fork and its exec is lost in supervisord's own handler: it is sent again.
+        for ask in (psutil.Process.terminate, psutil.Process.kill):
+            for process in alive:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    ask(process)
+            _, alive = psutil.wait_procs(alive, timeout=_PATIENCE.total_seconds())
 
     def processes(self) -> list[Process]:
         """Every supervised process, by name."""
@@ -111,40 +125,59 @@ class Supervisor:
         return sorted(found, key=lambda process: process.name)
 
     def ensure(self, programs: Iterable[Program]) -> list[str]:
-        """Makes the programs run as they are described; returns the names of those that were (re)started."""
-        changed = [
-            program for program in programs if files.write(self._file(program.name), self._section(program))
-        ]
+        """Makes the programs run as they are described; returns the names of those that were (re)started.
+
+        Raises:
+            UnavailableError: no supervisor runs, or what it needs of the system is missing.
+        """
+        if shutil.which(_ENDS_WITH_SUPERVISOR[0], path=os.defpath) is None:
+            raise UnavailableError(
+                f"{_ENDS_WITH_SUPERVISOR[0]}: found none in {os.defpath}; expected it (it ends processes with their "
+                "supervisor). Install util-linux."
+            )
+        ordered = sorted(programs, key=lambda entry: entry.priority)
+        changed = [program for program in ordered if not self._described(program)]
         with self._proxy() as proxy:
+            # Dropped before they are described anew: whoever is killed in between leaves what the next call starts.
+            # The last one first, so that a client never waits for a server that is gone.
+            for program in reversed(changed):
+                self._drop(proxy, program.name)
+            for program in changed:
+                files.write(self._file(program.name), self._section(program))
             known = {entry["name"]: entry["statename"] for entry in proxy.getAllProcessInfo()}
-            ordered = sorted(programs, key=lambda entry: entry.priority)
             return [
                 program.name
                 for program in ordered
-                if self._begin(proxy, program.name, known.get(program.name), anew=program in changed)
+                if self._begin(proxy, program.name, known.get(program.name))
             ]
 
-    def _begin(self, proxy: Any, name: str, state: str | None, *, anew: bool) -> bool:
+    def _described(self, program: Program) -> bool:
+        file = self._file(program.name)
+        return file.exists() and file.read_text() == self._section(program)
+
+    def _begin(self, proxy: Any, name: str, state: str | None) -> bool:
         """Starts one program where it has to be; returns whether it had."""
-        if anew and state:
-            self._drop(proxy, name)
-        if anew or not state:
+        if state is None:
             proxy.reloadConfig()
-            _tolerant(proxy.addProcessGroup, Faults.ALREADY_ADDED, name)
+            _tolerant(proxy.addProcessGroup, {Faults.ALREADY_ADDED}, name)
             return True
-        if state in _ENDED:
-            _tolerant(proxy.startProcess, Faults.ALREADY_STARTED, name, False)  # noqa: FBT003 - XML-RPC
+        if state == "BACKOFF":
+            # Its pauses grow with every failure; whoever asks for it now must not wait for the longest.
+            _tolerant(proxy.stopProcess, {Faults.NOT_RUNNING}, name)
+        if state == "BACKOFF" or state in _ENDED:
+            _tolerant(proxy.startProcess, {Faults.ALREADY_STARTED}, name, False)  # noqa: FBT003 - XML-RPC
             return True
         return False
 
     def remove(self, names: Iterable[str]) -> None:
-        """Stops programs and forgets them; what is not known is no error."""
-        names = list(names)
-        for name in names:
+        """Stops programs, the last one that was started first, and forgets them; an unknown one is no error."""
+        gone = list(names)
+        for name in gone:
             self._file(name).unlink(missing_ok=True)
         if self.running:
             with self._proxy() as proxy:
-                for name in names:
+                order = {entry["name"]: entry["process_prio"] for entry in proxy.getAllConfigInfo()}
+                for name in sorted(gone, key=lambda each: -order.get(each, 0)):
                     self._drop(proxy, name)
                 proxy.reloadConfig()
 
@@ -159,10 +192,14 @@ class Supervisor:
     def _file(self, name: str) -> Path:
         return self._environment.programs / f"{name}.conf"
 
+    def _priority(self, name: str) -> int:
+        """When a program starts, from its file: an API server that outlives its store would hang."""
+        described = configparser.RawConfigParser()
+        described.read(self._file(name))
+        return described.getint(f"program:{name}", "priority", fallback=0)
+
     def _section(self, program: Program) -> str:
-        # setpriv asks the kernel to end the process when its supervisor dies, however it dies.
-        words = ("setpriv", "--pdeathsig", "TERM", *program.argv)
-        line = " ".join(_quoted(word) for word in words)
+        line = " ".join(_quoted(word) for word in (*_ENDS_WITH_SUPERVISOR, *program.argv))
         settings = {
             "command": line,
             "priority": program.priority,
@@ -178,11 +215,11 @@ class Supervisor:
             "stdout_logfile_backups": 1,
         }
         body = "".join(f"{key}={value}\n" for key, value in settings.items())
-        return f"[program:{program.name}]\n{body}"
+        return f"[program:{program.name}]\n; revision {program.revision}\n{body}"
 
     def _drop(self, proxy: Any, name: str) -> None:
-        _tolerant(proxy.stopProcess, Faults.NOT_RUNNING, name)
-        _tolerant(proxy.removeProcessGroup, Faults.BAD_NAME, name)
+        _tolerant(proxy.stopProcess, {Faults.NOT_RUNNING, Faults.BAD_NAME}, name)
+        _tolerant(proxy.removeProcessGroup, {Faults.BAD_NAME}, name)
 
     @contextlib.contextmanager
     def _proxy(self) -> Iterator[Any]:
@@ -194,16 +231,21 @@ class Supervisor:
         transport = SupervisorTransport(None, None, f"unix://{self._environment.socket}")
         try:
             yield xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
+            raise UnavailableError(
+                f"environment {self._environment.name}: found its supervisor at its end or in trouble ({error}); "
+                f"expected an answer. Look into {self._environment.logs}/supervisord.log"
+            ) from error
         finally:
             transport.close()
 
 
-def _tolerant(call: Any, expected: int, *arguments: Any) -> None:
-    """Calls, taking the expected fault, and a name that is unknown, as done already."""
+def _tolerant(call: Any, expected: set[int], *arguments: Any) -> None:
+    """Calls, taking the expected faults as done already."""
     try:
         call(*arguments)
     except xmlrpc.client.Fault as fault:
-        if fault.faultCode not in {expected, Faults.BAD_NAME}:
+        if fault.faultCode not in expected:
             raise
 
 

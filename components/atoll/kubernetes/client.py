@@ -22,6 +22,8 @@ from atoll.kubernetes.kubeconfig import Kubeconfig
 Manifest = dict[str, Any]
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+LOOK_SECONDS = 5.0
+"""How long one who only looks waits for an answer: a frozen server takes requests and never answers them."""
 _CONNECTIONS = 32
 _NOT_FOUND = 404
 _ERRORS_FROM = 400
@@ -237,11 +239,11 @@ def _json(data: bytes) -> Manifest:
     return value if isinstance(value, dict) else {"text": str(value)}
 
 
-def _why(error: BaseException) -> str:
-    """The innermost reason of a failed connection, one line without addresses of objects."""
-    reason = getattr(error, "reason", None) or error.__cause__ or error
-    text = str(reason).splitlines()[0]
-    return text.split(": ", 1)[-1] if "object at 0x" in text else text
+def _why(error: urllib3.exceptions.HTTPError) -> str:
+    """The innermost reason of a failed connection, one line: urllib3 wraps it in the names of its objects."""
+    reason = getattr(error, "reason", None) or error
+    wrapped = [each for each in reason.args if isinstance(each, Exception)]
+    return str(wrapped[-1] if wrapped else reason.__cause__ or reason).splitlines()[0]
 
 
 def _tls(kubeconfig: Kubeconfig) -> ssl.SSLContext:
@@ -249,6 +251,8 @@ def _tls(kubeconfig: Kubeconfig) -> ssl.SSLContext:
         cadata=kubeconfig.authority.decode() if kubeconfig.authority else None
     )
     if kubeconfig.insecure:
+        # Whoever wrote the kubeconfig decided this; a warning at each request would tell nobody anything.
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if kubeconfig.certificate:
         # ssl reads a certificate chain from a file only; this one is ours alone and gone at once.

@@ -4,7 +4,7 @@ A value that does not fit is told as *found; expected*: `Expected` on a field ho
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -25,14 +25,15 @@ _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
-def Expected(text: str) -> WrapValidator:  # noqa: N802 - it reads as an annotation
-    """Tells every failure of the value below as what was expected instead."""
+def Expected(text: str, choices: Iterable[str] = ()) -> WrapValidator:  # noqa: N802 - it reads as an annotation
+    """Tells every failure of the value below as what was expected instead; of `choices`, the nearest is named."""
+    context = {"text": text, "choices": [str(each) for each in choices]}
 
     def checked(value: Any, handler: Callable[[Any], Any]) -> Any:
         try:
             return handler(value)
         except (ValidationError, ValueError) as error:
-            raise PydanticCustomError("expected", "{text}", {"text": text}) from error
+            raise PydanticCustomError("expected", "{text}", context) from error
 
     return WrapValidator(checked)
 
@@ -114,8 +115,8 @@ LabelValue = Annotated[
         "text that fits a label: at most 63 of A-Z a-z 0-9 - _ ., beginning and ending with a letter or digit"
     ),
 ]
-Drivers = Annotated[Driver, Field(strict=False), Expected(choice(Driver))]
-Operations = Annotated[Operation, Field(strict=False), Expected(choice(Operation))]
+Drivers = Annotated[Driver, Field(strict=False), Expected(choice(Driver), Driver)]
+Operations = Annotated[Operation, Field(strict=False), Expected(choice(Operation), Operation)]
 Nodes = Annotated[int, Field(ge=0, le=MOST_NODES), Expected(f"a whole number from 0 to {MOST_NODES}")]
 Priority = Annotated[int, Expected("a whole number")]
 Duration = Annotated[timedelta, _reads(_duration), Expected("a time from 1s to 1h, such as 90s or 2m")]

@@ -50,7 +50,7 @@ def _file(folder: Path, environment: str) -> Path:
     for name in (environment, copied.group(1) if copied else environment):
         if name in known:
             return folder / f"{name}.yaml"
-    raise SettingsError(f"environment: {unknown(environment, known)}")
+    raise SettingsError(f"environment: {unknown(environment, known, 'environment' if not known else '')}")
 
 
 def _read(path: Path, layer: int) -> tuple[Node | None, list[Problem]]:

@@ -25,8 +25,8 @@ class Parsed:
     broken: frozenset[Path]
 
     def whole(self, *path: str) -> bool:
-        """Whether nothing below a path was left out."""
-        return not any(each[: len(path)] == path for each in self.broken)
+        """Whether nothing was left out of what a path leads to, nor any of what is above it."""
+        return not any(each[: len(path)] == path[: len(each)] for each in self.broken)
 
 
 def parse(root: Node, problems: Problems) -> Parsed:
@@ -90,14 +90,11 @@ def _told(error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         path = _path(error)
         return unknown(path[-1], _keys(path[:-1]))
-    expected = error.get("ctx", {}).get("text") or _TYPES.get(error["type"]) or error["msg"]
-    return f"found {shown(error['input'])}; expected {expected}{_hint(error['input'], expected)}"
-
-
-def _hint(found: Any, expected: str) -> str:
-    words = expected.replace(",", "").replace(" or ", " ").split()
-    near = difflib.get_close_matches(found, words, 1) if isinstance(found, str) and len(words) < 4 else []  # noqa: PLR2004 - longer is a sentence
-    return f". Did you mean {near[0]!r}?" if near else ""
+    context = error.get("ctx", {})
+    expected = context.get("text") or _TYPES.get(error["type"]) or error["msg"]
+    near = difflib.get_close_matches(str(error["input"]), context.get("choices", []), 1)
+    hint = f". Did you mean {near[0]!r}?" if near else ""
+    return f"found {shown(error['input'])}; expected {expected}{hint}"
 
 
 def _keys(path: Path) -> list[str]:

@@ -34,12 +34,15 @@ def same(left: Any, right: Any) -> bool:
 def grouped(
     by_cluster: Mapping[str, tuple[Manifest, ...]],
 ) -> list[tuple[tuple[str, ...], tuple[Manifest, ...]]]:
-    """(clusters, patches) with one entry for all clusters with equal patches; those without patches are left out."""
+    """(clusters, patches) with one entry for all clusters with equal patches; those without patches are left out.
+
+    Their order is that of the patches: a cluster that comes or goes moves no other entry.
+    """
     found: dict[str, tuple[list[str], tuple[Manifest, ...]]] = {}
     for cluster, patches in sorted(by_cluster.items()):
         if patches:
             found.setdefault(json.dumps(patches, sort_keys=True), ([], patches))[0].append(cluster)
-    return [(tuple(clusters), patches) for clusters, patches in found.values()]
+    return [(tuple(clusters), patches) for _, (clusters, patches) in sorted(found.items())]
 
 
 def _open(manifest: Manifest) -> Manifest:

@@ -69,10 +69,12 @@ def choice(names: Iterable[str], last: str = "or") -> str:
     return f"{', '.join(known[:-1])} {last} {known[-1]}"
 
 
-def unknown(found: Any, known: Sequence[str], what: str = "") -> str:
-    """The text for a name that is not among the known ones, with the nearest match."""
+def unknown(found: Any, known: Sequence[str], what: str = "", place: str = "") -> str:
+    """The text for a name that is not among the known ones, with the nearest match.
+
+    `what` is the noun for one of them, `place` where it was looked for.
+    """
     near = difflib.get_close_matches(str(found), known, 1)
-    expected = choice(known) or f"none ({what or 'nothing'} is declared)"
-    label = f"{what} " if what and known else ""
+    expected = f"{what} {choice(known)}".strip() if known else f"none, since there is no {what or 'name'}"
     hint = f". Did you mean {near[0]!r}?" if near else ""
-    return f"found {shown(found)}; expected {label}{expected}{hint}"
+    return f"found {shown(found)}{place}; expected {expected}{hint}"

@@ -70,8 +70,8 @@ class Resolution:
         """One line for each place that asks for a variable that some cluster does not have."""
         for (path, name), clusters in self.undefined.items():
             known = sorted({each for cluster in clusters for each in names(self.scopes.clusters[cluster])})
-            text = unknown(f"${{{name}}}", [f"${{{each}}}" for each in known], "variable")
-            yield path, f"{text} (in {choice(clusters, 'and')}; $${{ is the text itself)"
+            place = f" in {choice(clusters, 'and')}"
+            yield path, unknown(f"${{{name}}}", [f"${{{each}}}" for each in known], "variable", place)
 
     def _named(self, index: int) -> bool:
         missing = list(manifests.nameless(self.declared.resources[index]))
@@ -162,7 +162,7 @@ def _written(patch: declaration.Patch) -> Manifest:
 
 def _unfit(patch: declaration.Patch) -> Iterator[Finding]:
     """What is wrong with a patch by itself."""
-    said = "value" in patch.model_fields_set
+    said = patch.value is not None
     if patch.op is declaration.Operation.REMOVE and said:
         yield ("value",), f"found {shown(patch.value)}; expected none (remove takes no value)"
     if patch.op is not declaration.Operation.REMOVE and not said:

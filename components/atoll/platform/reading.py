@@ -15,11 +15,14 @@ from atoll.platform import tree
 from atoll.platform.problems import Problem, shown
 from atoll.platform.tree import Mark, Node, Path
 
-_LIMIT = 200_000
+_LIMIT = 100_000
 """Values in one file; aliases of aliases would otherwise fill the memory from a few lines."""
+_DEPTH = 100
+_TOO_DEEP = f"found values nested more than {_DEPTH} deep; expected an inventory"
 _CORE = "tag:yaml.org,2002:"
 _SCALARS = frozenset(_CORE + name for name in ("str", "int", "float", "bool", "null"))
 _CONTAINERS = frozenset(_CORE + name for name in ("map", "seq"))
+_MERGE = f"{_CORE}merge"
 _BASE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]+|0|[1-9][0-9_]*)")
 _FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*)?\.?[0-9_]+(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*\.")
@@ -41,7 +44,7 @@ def read(text: str, file: str, layer: int) -> tuple[Node | None, list[Problem]]:
         if root is None:
             return None, [reader.problem(1, (), "found nothing; expected a map")]
         if not isinstance(root, yaml.MappingNode):
-            value = "a list" if isinstance(root, yaml.SequenceNode) else shown(root.value)
+            value = "a list" if isinstance(root, yaml.SequenceNode) else shown(root.value or None)
             return None, [reader.problem(1, (), f"found {value}; expected a map")]
         node = reader.node(root, (), 1)
     except _Unfit as error:
@@ -51,6 +54,7 @@ def read(text: str, file: str, layer: int) -> tuple[Node | None, list[Problem]]:
 
 def _composed(text: str) -> yaml.Node | None:
     try:
+        _refuse_depth(text)
         return _compose(text, _BASE)
     except yaml.YAMLError:
         pass
@@ -64,7 +68,23 @@ def _composed(text: str) -> yaml.Node | None:
         line = text.count("\n", 0, error.position) + 1
         raise _Unfit(line, f"found the character #x{error.character:04x}; expected printable text") from error
     except RecursionError as error:
-        raise _Unfit(1, "found values nested too deep; expected an inventory") from error
+        raise _Unfit(1, _TOO_DEEP) from error
+
+
+def _refuse_depth(text: str) -> None:
+    """Follows the parser's events, which take no stack, before anything is built from them.
+
+    PyYAML builds by recursion; in its C part 100,000 open brackets end the whole process.
+    """
+    depth = 0
+    event: Any
+    for event in yaml.parse(text, Loader=_BASE):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEPTH:
+            raise _Unfit(int(event.start_mark.line) + 1, _TOO_DEEP)
 
 
 def _compose(text: str, loader: Any) -> yaml.Node | None:
@@ -118,7 +138,7 @@ class _Reader:
 
     def _entries(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, Node]]:
         lines: dict[str, int] = {}
-        for key_node, value_node in node.value:
+        for key_node, value_node in self._pairs(node, path):
             line = _line(key_node)
             key = self._key(key_node, path, line)
             if key is None:
@@ -130,10 +150,27 @@ class _Reader:
             lines[key] = line
             yield key, self.node(value_node, where, line)
 
+    def _pairs(self, node: yaml.MappingNode, path: Path) -> list[tuple[yaml.Node, yaml.Node]]:
+        """The entries of a map, first its own, then those of its merge keys (<<) that it does not have itself."""
+        own = [(key, value) for key, value in node.value if key.tag != _MERGE]
+        pairs = list(own)
+        for key, value in node.value:
+            if key.tag != _MERGE:
+                continue
+            for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                self._enter(source, _line(key))
+                known = {each.value for each, _ in pairs}
+                pairs += [pair for pair in self._merged(source, path) if pair[0].value not in known]
+                self._above.discard(id(source))
+        return pairs
+
+    def _merged(self, source: yaml.Node, path: Path) -> list[tuple[yaml.Node, yaml.Node]]:
+        if isinstance(source, yaml.MappingNode):
+            return self._pairs(source, path)
+        self._add(_line(source), (*path, "<<"), f"found {shown(_value(source))}; expected a map to merge")
+        return []
+
     def _key(self, node: yaml.Node, path: Path, line: int) -> str | None:
-        if node.tag == f"{_CORE}merge":
-            self._add(line, path, "found a merge key (<<); expected plain keys. Share settings in a group")
-            return None
         if not isinstance(node, yaml.ScalarNode):
             self._add(line, path, f"found {_kind(node)} as a key; expected text")
             return None

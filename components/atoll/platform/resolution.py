@@ -15,6 +15,8 @@ from atoll.platform.propagations import Resolution, Scopes
 from atoll.platform.tree import Node
 
 _DEFAULT_NODES = 1
+_GIVING = ("driver", "children", "clusters")
+"""What decides which driver a group gives to whom."""
 
 
 def resolve(root: Node, found: list[Problem], environment: str, project: Path) -> Inventory:
@@ -52,7 +54,8 @@ def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
     if parsed.whole("controlPlane"):
         plane = declared.control_plane
         findings += checks.driven(("controlPlane",), plane.driver, plane.kubeconfig)
-    if parsed.whole("groups") and not groups.circles:
+    given = [parsed.whole("groups", name, key) for name in known["groups"] for key in _GIVING]
+    if all(given) and not groups.circles:
         whole = [name for name in declared.clusters if parsed.whole("clusters", name)]
         findings += checks.drivers(groups, whole)
     for path, text in findings:
@@ -87,7 +90,9 @@ class _Resolver:
         return Inventory(
             environment=environment,
             project=project,
-            control_plane=ControlPlane(plane.driver, self._kubeconfig(("controlPlane",), plane.kubeconfig)),
+            control_plane=ControlPlane(
+                str(plane.driver), self._kubeconfig(("controlPlane",), plane.kubeconfig)
+            ),
             clusters=clusters,
             groups=self._groups.members,
             propagations=self._propagations(clusters),
@@ -99,7 +104,7 @@ class _Resolver:
         nodes = groups.setting(name, "nodes")
         scope = tree.merged(self._declared.vars, *(layer.vars for layer in groups.layers(name)))
         return Cluster(
-            driver=driver,
+            driver=str(driver),
             kubeconfig=self._kubeconfig(("clusters", name), kubeconfig),
             nodes=(_DEFAULT_NODES if nodes is None else nodes) if driver is Driver.LOCAL else None,
             region=groups.setting(name, "region"),
@@ -140,6 +145,8 @@ class _Resolver:
         for name, propagation in propagations.items():
             for index, resource in enumerate(propagation.resources):
                 path: tree.Path = ("propagations", name, "resources", index)
+                if any(manifests.nameless(resource)):
+                    continue
                 group, *rest = manifests.identity(resource)
                 firsts = {seen.setdefault((*key, *rest), path) for key in ((group,), (name, "in"))}
                 for first in firsts - {path}:

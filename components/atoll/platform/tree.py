@@ -78,5 +78,8 @@ def _child(value: Any, step: str | int) -> Node | None:
 
 def dotted(path: Sequence[str | int]) -> str:
     """A path as people read it: `clusters.lagoon.groups[0]`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.removeprefix(".")
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{_one_line(step)}" for step in path)[1:]
+
+
+def _one_line(key: str) -> str:
+    return key if key.isprintable() else repr(key)

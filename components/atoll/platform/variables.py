@@ -39,9 +39,15 @@ class Rendering:
     def _text(self, text: str, path: Path) -> Any:
         whole = _TOKEN.fullmatch(text)
         if whole and whole.group(1) is not None:
-            value = self._lookup(whole, path)
-            return text if value is _MISSING else value
+            return self._whole(whole, path)
         return _TOKEN.sub(lambda token: self._inside(token, path), text)
+
+    def _whole(self, token: re.Match[str], path: Path) -> Any:
+        value = self._lookup(token, path)
+        if value is None:
+            # Neither a server-side apply nor a patch through the engine keeps a null.
+            self.faults.append((path, f"found {token.group()!r} to be nothing; expected a value"))
+        return token.group() if value is _MISSING or value is None else value
 
     def _inside(self, token: re.Match[str], path: Path) -> str:
         if token.group(1) is None:

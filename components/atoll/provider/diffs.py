@@ -36,7 +36,7 @@ def changes(old: Any, new: Any, path: values.Path = ()) -> Iterator[tuple[values
 
 def _entry(
     in_old: bool,  # noqa: FBT001 - both stand side by side
-    in_new: bool,  # noqa: FBT001
+    in_new: bool,  # noqa: FBT001 - the same
     old: Any,
     new: Any,
     path: values.Path,

@@ -12,7 +12,7 @@ from atoll.provider.engine import Engine
 class InitFailedError(AtollError):
     """A resource was written and is not what it should be: the state is kept, the reasons are shown."""
 
-    def __init__(self, id: str, properties: Any, inputs: Any, reasons: tuple[str, ...]) -> None:  # noqa: A002
+    def __init__(self, id: str, properties: Any, inputs: Any, reasons: tuple[str, ...]) -> None:  # noqa: A002 - the protocol's
         self.reasons = reasons
         self.detail = protocol.provider.ErrorResourceInitFailed(
             id=id, properties=properties, inputs=inputs, reasons=list(reasons)

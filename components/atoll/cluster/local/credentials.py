@@ -1,8 +1,9 @@
 """The keys and certificates of one local cluster, kept on disk: what is there and fits is taken up."""
 
 import base64
+import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
@@ -16,16 +17,17 @@ from atoll.kubernetes import Kubeconfig
 _KEY_BYTES = 32
 
 
-def ensure(seat: Seat, subjects: Mapping[str, Subject], encrypted: tuple[str, ...]) -> None:
-    """Makes what is missing in the seat's `pki` folder.
+def ensure(seat: Seat, subjects: Mapping[str, Subject], encrypted: tuple[str, ...]) -> str:
+    """Makes what is missing or near its end in the seat's `pki` folder; returns what tells this set from others.
 
     Each subject gets a certificate; one with no hosts gets a kubeconfig too. `encrypted` names the resources
     (`secrets`, `works.work.karmada.io`) that the API server encrypts at rest.
     """
     folder = files.folder(seat.folder / "pki")
     issuer = _authority(folder, seat.name)
+    old = outdated(folder, subjects)
     for name, subject in subjects.items():
-        pair = _leaf(folder, name, subject, issuer)
+        pair = _leaf(folder, name, subject, issuer) if name in old else _pair(folder, name)
         if not subject.hosts:
             files.write(folder / f"{name}.kubeconfig", kubeconfig(seat, pair, issuer).text())
     key = folder / "service-account.key"
@@ -34,6 +36,13 @@ def ensure(seat: Seat, subjects: Mapping[str, Subject], encrypted: tuple[str, ..
     files.write(folder / "service-account.pub", x509.public_key(key.read_bytes()))
     if not (folder / ENCRYPTION).exists():
         files.write(folder / ENCRYPTION, encryption(encrypted, secrets.token_bytes(_KEY_BYTES)))
+    return _digest(_pair(folder, name).certificate for name in ("ca", *subjects))
+
+
+def outdated(folder: Path, subjects: Mapping[str, Subject]) -> list[str]:
+    """The certificates in a `pki` folder that are missing, near their end, or another subject's or authority's."""
+    issuer = _pair(folder, "ca")
+    return [name for name, subject in subjects.items() if not _fits(folder, name, subject, issuer)]
 
 
 def kubeconfig(seat: Seat, pair: Pair, issuer: Pair) -> Kubeconfig:
@@ -68,18 +77,30 @@ def _authority(folder: Path, name: str) -> Pair:
         files.write(key, made.key)
         # The certificate comes last: where it is, the key is too.
         files.write(certificate, made.certificate)
-    return Pair(certificate.read_bytes(), key.read_bytes())
+    return _pair(folder, "ca")
 
 
 def _leaf(folder: Path, name: str, subject: Subject, issuer: Pair) -> Pair:
     certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
     files.folder(certificate.parent)
-    if certificate.exists() and key.exists():
-        pair = Pair(certificate.read_bytes(), key.read_bytes())
-        if x509.fits(pair, issuer, subject):
-            return pair
     pair = x509.leaf(issuer, subject)
+    # A certificate never lies beside a key that is not its own.
     certificate.unlink(missing_ok=True)
     files.write(key, pair.key)
     files.write(certificate, pair.certificate)
     return pair
+
+
+def _fits(folder: Path, name: str, subject: Subject, issuer: Pair) -> bool:
+    try:
+        return x509.fits(_pair(folder, name), issuer, subject)
+    except FileNotFoundError:
+        return False
+
+
+def _digest(certificates: Iterable[bytes]) -> str:
+    return hashlib.sha256(b"".join(certificates)).hexdigest()[:12]
+
+
+def _pair(folder: Path, name: str) -> Pair:
+    return Pair((folder / f"{name}.crt").read_bytes(), (folder / f"{name}.key").read_bytes())

@@ -1,19 +1,23 @@
 """Bringing the processes of one local cluster up, waiting for them, and removing them."""
 
+import contextlib
 import http
 import http.client
 import shutil
 import ssl
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from atoll import toolchain
+from atoll.cluster.local import credentials
 from atoll.cluster.local.seat import LOOPBACK, Seat
 from atoll.core import files
 from atoll.core.effect import Context
 from atoll.core.errors import AtollError, NotReadyError
+from atoll.core.x509 import Subject
 from atoll.host import Environment, Ports, Program, Supervisor
 from atoll.kubernetes import Api
 
@@ -38,9 +42,20 @@ def exists(environment: Environment, name: str) -> bool:
     return (environment.clusters / name / "pki" / "ca.crt").exists()
 
 
-def start(environment: Environment, programs: Iterable[Program]) -> list[str]:
-    """Lets the supervisor run the programs; returns the names of those that it had to start."""
-    return Supervisor(environment).ensure(list(programs))
+def renewal(environment: Environment, name: str, subjects: Mapping[str, Subject]) -> str | None:
+    """Why a local cluster's certificates are to be renewed, or None."""
+    if not exists(environment, name):
+        return None
+    old = credentials.outdated(environment.clusters / name / "pki", subjects)
+    return f"certificates near their end or missing: {', '.join(old)}" if old else None
+
+
+def start(environment: Environment, programs: Iterable[Program], revision: str) -> list[str]:
+    """Lets the supervisor run the programs; returns the names of those that it had to start.
+
+    `revision` tells their certificates from older ones: where it changes, they are restarted.
+    """
+    return Supervisor(environment).ensure(replace(program, revision=revision) for program in programs)
 
 
 def wait_until_ready(api: Api, name: str, context: Context) -> None:
@@ -113,5 +128,7 @@ def remove(environment: Environment, name: str) -> None:
     supervisor.remove(names)
     for path in environment.logs.glob(f"{name}.*"):
         path.unlink(missing_ok=True)
-    shutil.rmtree(environment.clusters / name, ignore_errors=True)
+    # Not tolerant: what stays behind would be taken up as a cluster that exists.
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(environment.clusters / name)
     Ports(environment).release(f"{name}/")

@@ -15,7 +15,7 @@ from atoll.core.errors import NotReadyError, UnavailableError
 from atoll.federation.local import manifests, programs
 from atoll.host import Environment
 from atoll.kubernetes import Api
-from atoll.kubernetes.client import Manifest
+from atoll.kubernetes.client import LOOK_SECONDS, Manifest
 
 _LIMIT = timedelta(seconds=90)
 _WRITERS = 8
@@ -32,43 +32,43 @@ class LocalControlPlane(Effect):
         """There is nothing to choose."""
         return []
 
-    def changes(self, changed: frozenset[str]) -> frozenset[str]:  # noqa: ARG002 - the protocol's
-        """Nothing that an update can change shows in an output."""
-        return frozenset()
+    def changes(self, changed: frozenset[str]) -> frozenset[str]:
+        """Nothing that an input changes shows in an output; new certificates do."""
+        return frozenset() if changed else frozenset({"access"})
 
     def stale(self, inputs: Values, outputs: Values) -> str | None:  # noqa: ARG002 - the protocol's
-        """It renews what it needs whenever it is written."""
-        return None
+        """Its certificates are near their end."""
+        return launch.renewal(Environment.current(), inputs["name"], programs.ALL_SUBJECTS)
 
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Starts the control plane, or takes up the one that was begun under this name."""
         environment = Environment.current()
         seat = _seat(environment, inputs["name"])
-        credentials.ensure(seat, programs.ALL_SUBJECTS, programs.ENCRYPTED)
-        launch.start(environment, programs.base(seat))
+        revision = credentials.ensure(seat, programs.ALL_SUBJECTS, programs.ENCRYPTED)
+        launch.start(environment, programs.base(seat), revision)
         api = Api(credentials.admin(seat))
         outputs = {"access": api.kubeconfig.text(), "endpoint": seat.server, "identifier": ""}
         try:
-            _bring_up(environment, seat, api, context)
+            _bring_up(environment, seat, api, context, revision)
             outputs["identifier"] = api.identifier()
         except (NotReadyError, UnavailableError) as error:
             return Outcome(seat.name, outputs, (str(error),))
         return Outcome(seat.name, outputs)
 
-    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002
+    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002 - the protocol's
         """The folder's absence is the control plane's."""
         environment = Environment.current()
         if not launch.exists(environment, id):
             return None
-        api = Api(credentials.admin(_seat(environment, id)))
+        api = Api(credentials.admin(_seat(environment, id)), read=LOOK_SECONDS)
         found = {"access": api.kubeconfig.text(), "endpoint": api.kubeconfig.server}
         return Seen({**inputs, "name": id}, {**found, "identifier": api.identifier()})
 
-    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002
+    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002 - the protocol's
         """Makes programs and objects fit."""
         return self.create(id, inputs, context)
 
-    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002, ARG002
+    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002, ARG002 - the protocol's
         """Stops it and removes its data."""
         launch.remove(Environment.current(), id)
 
@@ -77,7 +77,7 @@ def _seat(environment: Environment, name: str) -> Seat:
     return launch.seat(environment, name, programs.ALL_PORTS, programs.ALL)
 
 
-def _bring_up(environment: Environment, seat: Seat, api: Api, context: Context) -> None:
+def _bring_up(environment: Environment, seat: Seat, api: Api, context: Context, revision: str) -> None:
     """The order matters: kinds, aggregation, webhooks that answer, their configurations, controllers."""
     deploy = toolchain.asset("karmada-deploy")
     authority = Path(seat.pki("ca.crt")).read_bytes()
@@ -88,7 +88,7 @@ def _bring_up(environment: Environment, seat: Seat, api: Api, context: Context) 
     _apply(api, manifests.aggregation(seat.ports[programs.AGGREGATED], authority), seat.name, context)
     for file in ("cluster-proxy-admin-rbac.yaml", "admin-clusterrole-aggregation.yaml"):
         _apply(api, manifests.documents((deploy / file).read_text()), seat.name, context)
-    launch.start(environment, [programs.webhook(seat)])
+    launch.start(environment, [programs.webhook(seat)], revision)
     answers = functools.partial(
         launch.answers, seat.ports[programs.WEBHOOK], "/readyz/", Path(seat.pki("ca.crt"))
     )
@@ -96,7 +96,7 @@ def _bring_up(environment: Environment, seat: Seat, api: Api, context: Context) 
     configured = (deploy / "webhook-configuration.yaml").read_text()
     _apply(api, manifests.webhook_configurations(configured, hooks, authority), seat.name, context)
     _wait_for_clusters(api, seat.name, context)
-    launch.start(environment, programs.controllers(seat))
+    launch.start(environment, programs.controllers(seat), revision)
     for name in (programs.CONTROLLER_MANAGER, programs.SCHEDULER):
         answers = functools.partial(launch.answers, seat.ports[f"{name}-health"], "/healthz")
         launch.until(answers, f"{seat.name}: waiting for {name}", _LIMIT, context)

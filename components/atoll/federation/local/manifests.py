@@ -9,11 +9,10 @@ from typing import Any
 
 import yaml
 
+from atoll.federation.joining import CLUSTER_NAMESPACE, SYSTEM_LABEL
 from atoll.federation.local.programs import AGGREGATED, SYSTEM_NAMESPACE
 
 Manifest = dict[str, Any]
-CLUSTER_NAMESPACE = "karmada-cluster"
-SYSTEM_LABEL = {"karmada.io/system": "true"}
 _CONVERTED = {"resourcebindings.work.karmada.io", "clusterresourcebindings.work.karmada.io"}
 _WEBHOOK_SERVICE = "https://karmada-webhook.karmada-system.svc:443"
 

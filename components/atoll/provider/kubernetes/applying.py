@@ -60,14 +60,14 @@ def create(api: Api, task: Task) -> tuple[str, Any]:
         InitFailedError: it was written, or may have been, and is not ready.
         AtollError: it was not written.
     """
-    rule = _rule(task.inputs.value)
+    ready = rule(task.inputs.value)
     if not task.settings.upsert:
         writing.must_be_free(api, task.inputs.value, task.manager, task.wait)
     try:
         live = writing.create(api, task.order, task.wait)
     except writing.LostAnswerError as error:
         raise _failed(task, manifests.reference(task.inputs.value), error) from error
-    return manifests.identifier(live), _settled(api, task, live, rule)
+    return manifests.identifier(live), _settled(api, task, live, ready)
 
 
 def update(api: Api, task: Task) -> Any:
@@ -77,7 +77,7 @@ def update(api: Api, task: Task) -> Any:
         InitFailedError: it was written, or may have been, and is not ready.
         AtollError: it was not written.
     """
-    rule = _rule(task.inputs.value)
+    ready = rule(task.inputs.value)
     if not (task.saved.uid or task.settings.upsert):
         # Nobody heard what became of its creation: somebody else may have taken the name since.
         writing.must_be_free(api, task.inputs.value, task.manager, task.wait)
@@ -85,24 +85,29 @@ def update(api: Api, task: Task) -> Any:
         live = writing.write(api, task.order)
     except writing.LostAnswerError as error:
         raise _failed(task, task.saved.live, error, task.saved.manager) from error
-    return _settled(api, task, live, rule)
+    return _settled(api, task, live, ready)
 
 
-def _rule(manifest: Manifest) -> readiness.Rule | None:
+def rule(manifest: Manifest) -> readiness.Rule | None:
+    """What makes an object ready, or None where being written is enough.
+
+    Raises:
+        ArgsError: the manifest says it, and cannot be read.
+    """
     if annotations.is_true(manifest, annotations.SKIP_AWAIT):
         return None
     return conditions.parse(manifest) or readiness.rule(manifest)
 
 
-def _settled(api: Api, task: Task, live: Manifest, rule: readiness.Rule | None) -> Any:
+def _settled(api: Api, task: Task, live: Manifest, ready: readiness.Rule | None) -> Any:
     """The state of what was just written; the former manager lets go of it, and it is waited for."""
     manager = former = task.saved.manager or task.manager
     try:
         if former != task.manager:
             live = writing.relinquish(api, live, former)
         manager = task.manager
-        if rule is not None:
-            live = waiting.until_ready(api, live, rule, task.wait)
+        if ready is not None:
+            live = waiting.until_ready(api, live, ready, task.wait)
     except Exception as error:
         seen = error.live if isinstance(error, waiting.WaitError) else None
         raise _failed(task, seen or live, error, manager) from error

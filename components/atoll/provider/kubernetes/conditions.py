@@ -70,7 +70,7 @@ def _condition(kind: str, status: str, live: Manifest) -> readiness.Verdict:
 
 def _path_rule(expression: str) -> readiness.Rule:
     # Imported only where an annotation asks for it: a plugin must start fast.
-    import jsonpath  # noqa: PLC0415
+    import jsonpath  # noqa: PLC0415 - see above
 
     match = _EXPRESSION.fullmatch(expression.removeprefix(_PATH))
     if match is None:

@@ -23,26 +23,30 @@ _SERVER_SIDE = frozenset(
 _KEPT_BY_OTHERS = frozenset({annotations.LAST_APPLIED, "deployment.kubernetes.io/revision"})
 
 
-def pruned(live: Any, shape: Any) -> Any:
-    """The part of a live value that a declared one names; a list of another length is taken whole."""
-    if isinstance(live, dict) and isinstance(shape, dict):
-        return {key: pruned(live[key], value) for key, value in shape.items() if key in live}
-    if isinstance(live, list) and isinstance(shape, list) and len(live) == len(shape):
-        return [pruned(entry, value) for entry, value in zip(live, shape, strict=True)]
-    return live
+def seen(declared: Manifest, live: Manifest, wanted: Manifest | None = None) -> Manifest:
+    """The declared manifest with the values that the live object has, the server's own words for them aside.
 
-
-def seen(declared: Manifest, live: Manifest) -> Manifest:
-    """The declared manifest with the values that the live object has."""
+    `wanted` is what the server would make of the declared manifest: where the live object says the same, nothing
+    drifted, whatever the words (1000m is 1). Without it, other words are drift.
+    """
     folded = _folded(declared)
-    found: Manifest = pruned(live, folded)
-    return _unfolded(declared, found)
+    return _unfolded(declared, _seen(folded, live, folded if wanted is None else wanted))
 
 
-def normalised(declared: Manifest, live: Manifest, wanted: Manifest) -> bool:
-    """Whether a live object is what the server would make of the declared one, its own words for values aside."""
-    folded = _folded(declared)
-    return bool(pruned(live, folded) == pruned(wanted, folded))
+def _seen(declared: Any, live: Any, wanted: Any) -> Any:
+    """The live value, as far as the declared one names it; a list of another length is taken whole."""
+    if isinstance(declared, dict) and isinstance(live, dict):
+        inside: Any = wanted if isinstance(wanted, dict) else dict.fromkeys(declared)
+        return {
+            # What the server drops (an empty list, say) is not gone.
+            key: _seen(value, live[key], inside.get(key)) if key in live else value
+            for key, value in declared.items()
+            if key in live or key not in inside
+        }
+    if isinstance(declared, list) and isinstance(live, list) and len(declared) == len(live):
+        inside = wanted if isinstance(wanted, list) and len(wanted) == len(live) else [None] * len(live)
+        return [_seen(*entries) for entries in zip(declared, live, inside, strict=True)]
+    return declared if live == wanted else live
 
 
 def adopted(live: Manifest) -> Manifest:

@@ -164,7 +164,7 @@ def _references(manifest: Manifest) -> Iterator[Key]:
         parts = reference.strip().split("/")
         if len(parts) == 5 and parts[1] == "namespaces":  # noqa: PLR2004 - as the format has it
             yield parts[0], parts[3], parts[2], parts[4]
-        elif len(parts) == 3:  # noqa: PLR2004
+        elif len(parts) == 3:  # noqa: PLR2004 - the same
             yield parts[0], parts[1], "", parts[2]
         else:
             raise ArgsError(

@@ -7,7 +7,6 @@ from typing import Any
 from google.protobuf import empty_pb2
 
 from atoll.core.errors import AtollError, UnavailableError
-from atoll.kubernetes import ApiError
 from atoll.provider import diffs, protocol, server, values, versions
 from atoll.provider.engine import Engine
 from atoll.provider.kubernetes import (
@@ -29,7 +28,7 @@ from atoll.provider.kubernetes import (
     writing,
 )
 from atoll.provider.kubernetes.manifests import Manifest
-from atoll.provider.plugin import Plugin
+from atoll.provider.plugin import InitFailedError, Plugin
 
 
 class KubernetesPlugin(Plugin):
@@ -121,31 +120,22 @@ class KubernetesPlugin(Plugin):
     def read(self, request: Any) -> Any:
         """Compares with the live object; where no server answers, the state does, with a warning."""
         saved, inputs = state.read(request.properties), state.read_inputs(request.inputs)
-        known = bool(inputs.value or saved.live)
+        manager = saved.manager or writing.manager_of(inputs.value, request.urn)
+        named = reading.named(*kinds.type_of(_token(request)), request.id, saved)
         try:
-            api = self._connection.api
+            seen = reading.look(self._connection.api, named, saved, inputs, manager)
         except UnavailableError as error:
-            if not known:
+            if not (inputs.value or saved.live):
                 raise
             return self._unread(request, error)
-        named = reading.named(*kinds.type_of(_token(request)), request.id, saved)
-        manager = saved.manager or writing.manager_of(inputs.value, request.urn)
-        try:
-            live = api.get(named)
-            if live is None:
-                return protocol.provider.ReadResponse()
-            seen = (
-                reading.declared_now(api, inputs, live, manager) if inputs.value else reading.imported(live)
-            )
-        except UnavailableError as error:
-            return self._unread(request, error)
-        except ApiError as error:
-            raise reading.label(named, error) from error
-        return protocol.provider.ReadResponse(
-            id=request.id,
-            properties=state.write(seen, live, manager, saved.initial_version),
-            inputs=state.write_inputs(seen),
-        )
+        if seen is None:
+            return protocol.provider.ReadResponse()
+        properties = state.write(seen.inputs, seen.live, manager, saved.initial_version)
+        declared = state.write_inputs(seen.inputs)
+        if seen.missing:
+            # The engine keeps the reason, so that the next update waits for the object again.
+            raise InitFailedError(request.id, properties, declared, (seen.missing,))
+        return protocol.provider.ReadResponse(id=request.id, properties=properties, inputs=declared)
 
     def delete(self, request: Any) -> Any:
         """Deletes an object and waits until it is gone."""

@@ -62,10 +62,19 @@ def until_gone(api: Api, live: Manifest, wait: Wait) -> None:
     def test(seen: Manifest | None) -> readiness.Verdict:
         if seen is None or manifests.metadata(seen).get("uid") != uid:
             return readiness.READY
-        held = ", ".join(manifests.metadata(seen).get("finalizers") or []) or "none"
-        return readiness.waiting(f"still there; finalizers: {held}")
+        return readiness.waiting(f"still there; {_held(seen)}")
 
     _until(api, live, test, wait, f"{manifests.label(live)}: expected it to be gone")
+
+
+def _held(leaving: Manifest) -> str:
+    """What keeps an object that is being deleted: its finalizers, and what a namespace says of its content."""
+    spec, status = leaving.get("spec"), leaving.get("status")
+    own = spec.get("finalizers") if isinstance(spec, dict) else None
+    names = [*(manifests.metadata(leaving).get("finalizers") or []), *(own if isinstance(own, list) else [])]
+    said = status.get("conditions") if isinstance(status, dict) and own else None
+    reasons = [str(entry.get("message")) for entry in said or [] if entry.get("status") == "True"]
+    return "; ".join([f"finalizers: {', '.join(names) or 'none'}", *reasons])
 
 
 def _until(
@@ -83,7 +92,7 @@ def _until(
         if verdict.hopeless or waited > wait.limit or wait.cancelled.is_set():
             why = "; interrupted" if wait.cancelled.is_set() else ""
             raise WaitError(f"{expectation}, found after {waited:.0f} s: {verdict.missing}{why}", seen)
-        if verdict.missing != said:
+        if verdict.missing != said and seen is not live:
             said = verdict.missing
             wait.report(f"waiting: {said}")
         wait.cancelled.wait(pause)

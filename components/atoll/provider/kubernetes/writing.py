@@ -19,7 +19,7 @@ _PATIENCE = 10.0
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.1
 _LAST_PAUSE = 2.0
-_NOT_FOUND, _CONFLICT = 404, 409
+_NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _UNSURE = frozenset({500, 502, 503, 504})
 """Answers of which nobody knows whether the write went through."""
@@ -132,12 +132,17 @@ def apply(api: Api, order: Order, *, dry_run: bool = False) -> Manifest:
     try:
         return api.apply(manifest, manager=order.manager, force=order.force, dry_run=dry_run)
     except ApiError as error:
-        if error.code != _CONFLICT:
+        if error.code != _CONFLICT and not _is_another(order, error):
             raise
         found = conflicts.read(error.status)
         if not found or order.former is None or not conflicts.may_be_taken(found, order.former):
             raise conflicts.refusal(order.manifest, found, error) from error
         return api.apply(manifest, manager=order.manager, force=True, dry_run=dry_run)
+
+
+def _is_another(order: Order, error: ApiError) -> bool:
+    """Whether the object in place is not the one that is meant; some kinds call its UID a field that cannot change."""
+    return bool(order.uid) and error.code == _INVALID and "metadata.uid" in str(error)
 
 
 def relinquish(api: Api, live: Manifest, manager: str) -> Manifest:

@@ -1,0 +1,152 @@
+"""What holds for every resource of every environment."""
+
+import json
+
+import pytest
+
+from atoll.core import naming
+from atoll.platform import load
+from harness import environments
+from harness.recording import open_texts, plain
+
+_SECRET_OUTPUTS = {
+    "LocalCluster": {"access"},
+    "ExistingCluster": {"access"},
+    "LocalControlPlane": {"access"},
+    "MemberAccess": {"token", "impersonatorToken"},
+}
+
+
+def _existing(values):
+    """The control plane and one member are somebody else's."""
+    values["controlPlane"] = {"driver": "kubeconfig", "kubeconfig": {"file": "k.yaml", "context": "karmada"}}
+    reef = values["clusters"]["reef"]
+    del reef["nodes"]
+    reef |= {"driver": "kubeconfig", "kubeconfig": {"file": "r.yaml"}}
+
+
+@pytest.fixture(params=[*environments.NAMES, "existing"])
+def record(request, edited):
+    if request.param == "existing":
+        return edited("dev", _existing)
+    return environments.recorded(request.param)
+
+
+def _kubernetes(record):
+    return [each for each in record.resources.values() if each.type.startswith("kubernetes:")]
+
+
+def test_every_child_has_its_component_for_a_parent(record):
+    for each in record.resources.values():
+        kind, name = each.component
+        assert kind in {"ControlPlane", "Cluster", "Member", "Propagation"}
+        if each.custom:
+            assert each.request.parent.endswith(f"::atoll:index:{kind}::{name}")
+
+
+def test_no_resource_of_a_member_knows_another_member(record):
+    members = {each.name for each in record.of_type(":index:Member")}
+    for each in record.resources.values():
+        kind, name = each.component
+        if kind in {"Cluster", "Member"}:
+            text = each.urn + json.dumps(each.inputs)
+            assert not [other for other in members - {name} if other in text]
+
+
+def test_every_object_has_an_explicit_provider(record):
+    providers = {each.urn for each in record.of_type("pulumi:providers:kubernetes")}
+    for each in _kubernetes(record):
+        assert each.request.provider.rpartition("::")[0] in providers
+
+
+def test_a_provider_has_a_kubeconfig_of_ours_and_a_constant_identifier(record):
+    for each in record.of_type("pulumi:providers:kubernetes"):
+        inputs = plain(each.inputs)
+        assert inputs["kubeconfig"].endswith("/access")
+        assert inputs["clusterIdentifier"] == each.component[1]
+        assert [urn.rpartition("::")[2] for urn in each.request.replace_with]
+
+
+def test_objects_go_with_a_local_plane_and_stay_with_an_existing_one(record):
+    plane = record.of_type(":LocalControlPlane")
+    for each in _kubernetes(record):
+        kept = not plane or each.type.endswith(":Cluster")
+        assert each.request.deletedWith == ("" if kept else plane[0].urn)
+
+
+def test_what_exists_is_taken_over_on_local_planes_alone(record):
+    local = bool(record.of_type(":LocalControlPlane"))
+    for each in record.of_type("pulumi:providers:kubernetes"):
+        assert json.loads(str(plain(each.inputs).get("upsertExistingObjects", False)).lower()) is local
+
+
+def test_credentials_are_secret_where_they_come_from(record):
+    for each in record.resources.values():
+        wanted = _SECRET_OUTPUTS.get(each.type.rpartition(":")[2], set())
+        assert set(each.request.additionalSecretOutputs) >= wanted
+
+
+def test_credentials_are_secret_wherever_they_go(record):
+    for each in record.resources.values():
+        shown = open_texts(each.inputs)
+        assert not [text for text in shown if text.endswith(("/access", "/token", "/impersonatorToken"))]
+
+
+def test_no_component_exports_a_credential(record):
+    for outputs in record.exported.values():
+        shown = open_texts(outputs)
+        assert not [text for text in shown if text.endswith(("/access", "/token", "/impersonatorToken"))]
+
+
+def test_no_policy_names_nobody_since_that_means_everybody(record):
+    for each in _kubernetes(record):
+        for names in _all(each.inputs, "clusterNames"):
+            assert names
+            assert names == sorted(set(names))
+
+
+def test_every_object_carries_the_mark(record):
+    for each in _kubernetes(record):
+        assert each.inputs["metadata"]["labels"][naming.MARK] == naming.PACKAGE
+
+
+def test_a_gate_waits_for_all_that_its_propagation_writes(record):
+    for gate in record.of_type(":PropagationStatus"):
+        written = {each.urn for each in _kubernetes(record) if each.component == gate.component}
+        assert written <= _awaited(record, gate)
+
+
+def test_nothing_is_protected_aliased_or_kept_unasked(record):
+    for each in record.resources.values():
+        request = each.request
+        unasked = [request.aliases, request.protect, request.retainOnDelete, request.ignoreChanges]
+        assert not any(unasked)
+
+
+@pytest.mark.parametrize("name", environments.NAMES)
+def test_every_cluster_of_the_inventory_is_there(name):
+    declared, record = load(environments.STACKS, name), environments.recorded(name)
+
+    assert {each.name for each in record.of_type(":index:Member")} == set(declared.clusters)
+    assert {each.name for each in record.of_type(":index:Propagation")} == set(declared.propagations)
+
+
+def _awaited(record, resource):
+    """Everything that must be done before a resource is."""
+    found, waiting = set(), list(resource.request.dependencies)
+    while waiting:
+        urn = waiting.pop()
+        if urn not in found:
+            found.add(urn)
+            waiting.extend(record.resources[urn].request.dependencies)
+    return found
+
+
+def _all(value, key):
+    if isinstance(value, dict):
+        yield from (child for name, child in value.items() if name == key)
+        for child in value.values():
+            yield from _all(child, key)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _all(child, key)

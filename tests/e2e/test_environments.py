@@ -1,0 +1,250 @@
+"""Environments beside each other, clusters that somebody else runs, and how it all ends."""
+
+import contextlib
+import os
+import socket
+import time
+
+import psutil
+import pytest
+import yaml
+
+from atoll.core import command
+from atoll.core.errors import Exit
+from e2e import looking
+
+pytestmark = pytest.mark.timeout(400)
+GUEST = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "guest", "namespace": "visitors"}}
+
+
+def processes(folder):
+    """The processes that work in a folder, or name it in their arguments."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
+        words = process.info["cmdline"] or []
+        if any(f"{folder}/" in word for word in [*words, f"{process.info['cwd']}/"]):
+            found.append(process)
+    return found
+
+
+def listening(folder):
+    """The addresses at which the processes of a folder listen."""
+    return {
+        (connection.laddr.ip, connection.laddr.port)
+        for process in processes(folder)
+        for connection in process.net_connections(kind="tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+
+def test_two_environments_come_up_at_once_and_one_ends_without_the_other(up):
+    checkout, _ = up
+    runs = [checkout.start("up", name) for name in ("test-1", "test-2")]
+    said = [run.communicate()[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], said
+    folders = [checkout.environment(name).folder for name in ("test", "test-1", "test-2")]
+    addresses = [listening(folder) for folder in folders]
+    before = looking.generations(checkout, "test")
+
+    assert all(addresses)
+    assert sum(len(each) for each in addresses) == len(set.union(*addresses))
+    assert {ip for each in addresses for ip, _ in each} == {"127.0.0.1"}
+    assert looking.replicas(checkout, "test-1") == looking.replicas(checkout, "test-2")
+
+    checkout.atoll("down", "test-1")
+
+    assert not folders[1].exists()
+    assert processes(folders[1]) == []
+    for _, port in addresses[1]:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+    assert not (checkout.folder / "stacks" / "Pulumi.test-1.yaml").exists()
+    assert looking.replicas(checkout, "test-2") == {"tern": (2, 2), "heron": (1, 1)}
+    assert looking.generations(checkout, "test") == before
+    checkout.atoll("down", "test-2")
+    assert checkout.run(["git", "status", "--porcelain"]).stdout == ""
+
+
+def test_a_karmada_that_runs_is_taken_up_and_left_as_it_was(up):
+    checkout, _ = up
+    before = looking.generations(checkout, "test")
+    inventory = _visiting({"file": _kubeconfig(checkout, "control-plane")}, {"gannet": {"driver": "local"}})
+
+    with _environment(checkout, "visiting", inventory):
+        checkout.report("up", "visiting")
+        assert checkout.api("visiting", "gannet").get(GUEST)["data"] == {"from": "elsewhere"}
+        assert checkout.report("up", "visiting")["changes"] == []
+        assert _joined(checkout) == {"tern", "heron", "gannet"}
+
+    assert _joined(checkout) == {"tern", "heron"}
+    assert looking.generations(checkout, "test") == before
+    assert checkout.report("recap", "test")["exit"] == Exit.DONE
+
+
+def test_a_cluster_that_runs_joins_and_is_left_as_it_was(up):
+    checkout, _ = up
+    # Any API server will do: this one is a control plane's own.
+    existing = {"driver": "kubeconfig", "kubeconfig": {"file": _kubeconfig(checkout, "control-plane")}}
+    inside = checkout.api("test", "control-plane")
+
+    with _environment(checkout, "visiting", _visiting(None, {"guest": existing})):
+        checkout.report("up", "visiting")
+        assert inside.get(GUEST)["data"] == {"from": "elsewhere"}
+        assert checkout.report("up", "visiting")["changes"] == []
+
+    assert inside.get(GUEST) is None
+    assert {each["metadata"]["name"] for each in inside.items("v1", "ServiceAccount", "karmada-cluster")} <= {
+        "default"
+    }
+    assert checkout.report("up", "test")["exit"] == Exit.DONE
+
+
+def test_a_member_of_another_federation_is_refused(up):
+    checkout, _ = up
+    taken = {"driver": "kubeconfig", "kubeconfig": {"file": _kubeconfig(checkout, "heron")}}
+    before = looking.generations(checkout, "test")
+
+    with _environment(checkout, "visiting", _visiting(None, {"guest": taken})):
+        report = checkout.report("up", "visiting", code=Exit.FAILED)
+
+    said = [problem["text"] for problem in report["problems"]]
+    assert any("found karmada-heron in it, the account of another federation" in text for text in said)
+    assert looking.generations(checkout, "test") == before
+
+
+def test_a_member_that_died_is_named_and_holds_up_nobody(up):
+    checkout, _ = up
+    stopped = [
+        process
+        for process in processes(checkout.environment("test").clusters / "heron")
+        if "kube-apiserver" in process.name()
+    ]
+    for process in stopped:
+        process.suspend()
+    try:
+        with checkout.edited("test", lambda it: it.update(vars={"logLevel": "debug"})):
+            begin = time.monotonic()
+            report = checkout.report("up", "test", code=None)
+            took = time.monotonic() - begin
+        settings = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "settings", "namespace": "beacon"},
+        }
+        served = checkout.api("test", "tern").get(settings)["data"]
+    finally:
+        for process in stopped:
+            process.resume()
+
+    assert report["exit"] in (Exit.FAILED, Exit.UNAVAILABLE)
+    assert report["clusters"]["heron"]["unreachable"]
+    assert report["clusters"]["tern"]["failed"] == 0
+    assert served == {"level": "debug"}
+    assert any("heron" in problem["text"] for problem in report["problems"])
+    assert took < 120
+    looking.until(
+        lambda: checkout.report("up", "test", code=None)["exit"] == Exit.DONE, "all is well again", 150
+    )
+    assert checkout.report("recap", "test")["exit"] == Exit.DONE
+
+
+def test_a_run_that_was_killed_is_taken_up_by_the_next(up):
+    checkout, _ = up
+    with checkout.edited("test", lambda it: it["clusters"].update(skua={"driver": "local"})):
+        run = checkout.start("up", "test")
+        clusters = checkout.environment("test").clusters
+        looking.until((clusters / "skua" / "pki" / "ca.crt").exists, "the cluster is begun")
+        engine = [
+            each for each in psutil.Process(run.pid).children(recursive=True) if each.name() == "pulumi"
+        ]
+        for process in (psutil.Process(run.pid), *engine):
+            process.kill()
+        run.communicate()
+        looking.until(lambda: not any(each.is_running() for each in engine), "the engine is gone")
+
+        report = checkout.report("up", "test")
+
+    assert report["exit"] == Exit.DONE
+    assert any("which is dead" in problem["text"] for problem in report["problems"])
+    again = checkout.report("up", "test")
+    assert again["exit"] == Exit.DONE
+    assert not (clusters / "skua").exists()
+
+
+def test_nobody_meets_what_the_callers_shell_holds(up):
+    checkout, _ = up
+
+    shell = checkout.shell("test", "env").stdout
+    engine_sees = dict(line.split("=", 1) for line in shell.splitlines() if "=" in line)
+
+    assert engine_sees["KUBECONFIG"] == os.devnull
+    assert not {
+        name for name in engine_sees if name.startswith("AWS_") and name != "AWS_EC2_METADATA_DISABLED"
+    }
+    assert "HTTPS_PROXY" not in engine_sees
+    for process in processes(checkout.environment("test").folder):
+        assert "planted" not in "".join(process.environ().values())
+
+
+def test_an_environment_whose_state_is_broken_still_goes_down(checkout):
+    environment_file = checkout.folder / "stacks" / "test-3.yaml"
+    assert not environment_file.exists()
+    checkout.atoll("env", "test-3")
+    folder = checkout.environment("test-3").folder
+    for path in folder.rglob("*.json"):
+        path.write_text("{")
+
+    checkout.atoll("down", "test-3")
+
+    assert not folder.exists()
+    assert processes(folder) == []
+    assert command.run(["git", "status", "--porcelain"], cwd=checkout.folder).stdout == ""
+
+
+def _visiting(plane, clusters):
+    """An inventory with a ConfigMap for all of its clusters; `plane` is a kubeconfig or None for a local one."""
+    control_plane = {"driver": "kubeconfig", "kubeconfig": plane} if plane else {"driver": "local"}
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "visitors"}}
+    resources = [namespace, {**GUEST, "data": {"from": "elsewhere"}}]
+    return {
+        "controlPlane": control_plane,
+        "clusters": clusters,
+        "propagations": {
+            "operators": {"resources": [_renamed_role()]},
+            "visitors": {"groups": ["all"], "resources": resources},
+        },
+    }
+
+
+def _renamed_role():
+    """The base inventory's role under another name: two owners of one object would meet in a shared cluster."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "visiting-operator"},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+    }
+
+
+@contextlib.contextmanager
+def _environment(checkout, name, inventory):
+    path = checkout.folder / "stacks" / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(inventory))
+    try:
+        yield
+    except BaseException:
+        checkout.atoll("down", name, "--force", code=None)
+        raise
+    else:
+        checkout.atoll("down", name)
+    finally:
+        path.unlink()
+
+
+def _joined(checkout):
+    clusters = checkout.api("test", "control-plane").items("cluster.karmada.io/v1alpha1", "Cluster")
+    return {each["metadata"]["name"] for each in clusters}
+
+
+def _kubeconfig(checkout, name):
+    return checkout.atoll("kubeconfig", "test", name).stdout.strip()

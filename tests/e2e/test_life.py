@@ -1,0 +1,226 @@
+"""The life of one environment, as its engineer sees it. Each test leaves it as it found it."""
+
+import os
+import signal
+
+import pytest
+
+from atoll.core.errors import Exit
+from e2e import looking
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def changed(report):
+    """The resources that a run or a preview names, as `<type> <name>`."""
+    found = set()
+    for change in report["changes"]:
+        _, _, kind, name = change["urn"].split("::", 3)
+        found.add(f"{kind.rsplit('$', 1)[-1].rsplit(':', 1)[-1]} {name}")
+    return found
+
+
+def test_every_member_is_ready_and_runs_the_deployment_with_its_override(up):
+    checkout, report = up
+
+    assert report["exit"] == Exit.DONE
+    assert {name: entry["failed"] for name, entry in report["clusters"].items()} == {
+        "control-plane": 0,
+        "tern": 0,
+        "heron": 0,
+    }
+    clusters = checkout.api("test", "control-plane").items("cluster.karmada.io/v1alpha1", "Cluster")
+    ready = {
+        entry["metadata"]["name"]: condition["status"]
+        for entry in clusters
+        for condition in entry["status"]["conditions"]
+        if condition["type"] == "Ready"
+    }
+    assert ready == {"tern": "True", "heron": "True"}
+    assert looking.replicas(checkout, "test") == {"tern": (2, 2), "heron": (1, 1)}
+
+
+def test_a_second_run_and_a_preview_and_a_refresh_find_nothing_to_do(up):
+    checkout, _ = up
+
+    assert checkout.report("up", "test")["changes"] == []
+    assert checkout.report("up", "test", "--check")["changes"] == []
+    checkout.shell("test", "pulumi refresh --preview-only --expect-no-changes --non-interactive")
+    checkout.shell("test", "pulumi preview --expect-no-changes --non-interactive")
+
+
+def test_the_working_tree_is_as_clean_as_before(up):
+    checkout, _ = up
+
+    assert checkout.run(["git", "status", "--porcelain"]).stdout == ""
+
+
+def test_pulumi_typed_by_hand_warns_of_nothing_and_knows_the_programs(up):
+    checkout, _ = up
+
+    said = checkout.shell(
+        "test", "pulumi preview --non-interactive && kubectl version --client && atoll --help"
+    )
+
+    assert "warning" not in said.stdout + said.stderr
+
+
+def test_another_image_is_previewed_exactly_and_reaches_each_member(up):
+    checkout, _ = up
+    expected = {
+        "Deployment control-plane-deployment.beacon.light",
+        "ClusterOverridePolicy beacon-override-deployment.beacon.light",
+        "PropagationStatus beacon-status",
+    }
+
+    with checkout.edited("test", lambda it: it.update(vars={"image": "registry.k8s.io/pause:3.9"})):
+        assert changed(checkout.report("up", "test", "--check", code=Exit.CHANGES)) == expected
+        report = checkout.report("up", "test")
+
+    assert changed(report) == expected
+    assert {name: entry["changed"] for name, entry in report["clusters"].items()} == {
+        "control-plane": 3,
+        "tern": 1,
+        "heron": 1,
+    }
+    images = {looking.image(checkout, "test", name) for name in looking.MEMBERS}
+    assert images == {"registry.k8s.io/pause:3.9"}
+    checkout.report("up", "test")
+
+
+def test_more_nodes_in_one_member_touch_that_member_alone(up):
+    checkout, _ = up
+    before = looking.generations(checkout, "test")
+
+    with checkout.edited("test", lambda it: it["clusters"]["heron"].update(nodes=3)):
+        preview = checkout.report("up", "test", "--check", code=Exit.CHANGES)
+        report = checkout.report("up", "test")
+        nodes = [len(checkout.api("test", name).items("v1", "Node")) for name in looking.MEMBERS]
+
+    assert changed(preview) == changed(report) == {"LocalCluster heron-local"}
+    assert nodes == [1, 3]
+    assert looking.generations(checkout, "test") == before
+    checkout.report("up", "test")
+    assert len(checkout.api("test", "heron").items("v1", "Node")) == 1
+
+
+def test_a_member_that_joins_and_leaves_touches_no_other(up):
+    checkout, _ = up
+    before = looking.generations(checkout, "test")
+    ports = (checkout.environment("test").folder / "ports.json").read_text()
+    fleet = {
+        "ClusterPropagationPolicy beacon-placement",
+        "ClusterPropagationPolicy operators-placement",
+        "ClusterOverridePolicy beacon-override-deployment.beacon.light",
+        "PropagationStatus beacon-status",
+        "PropagationStatus operators-status",
+    }
+    own = {
+        "Cluster skua",
+        "Cluster skua-cluster",
+        "LocalCluster skua-local",
+        "Member skua",
+        "MemberAccess skua-access",
+        "Secret skua-impersonator",
+        "Secret skua-token",
+    }
+
+    with checkout.edited(
+        "test", lambda it: it["clusters"].update(skua={"driver": "local", "groups": ["north"]})
+    ):
+        preview = checkout.report("up", "test", "--check", code=Exit.CHANGES)
+        report = checkout.report("up", "test")
+        wanted = looking.deployment(checkout, "test", "skua")["spec"]["replicas"]
+
+    assert changed(preview) == changed(report) == fleet | own
+    assert wanted == 2
+    assert looking.generations(checkout, "test") == before
+    leaving = checkout.report("up", "test")
+    assert changed(leaving) == fleet | own
+    assert looking.generations(checkout, "test") == before
+    assert (checkout.environment("test").folder / "ports.json").read_text() == ports
+    assert not (checkout.environment("test").clusters / "skua").exists()
+
+
+def test_a_renamed_propagation_deletes_nothing_in_the_members(up):
+    checkout, _ = up
+    uids = {name: looking.deployment(checkout, "test", name)["metadata"]["uid"] for name in looking.MEMBERS}
+
+    def rename(inventory):
+        inventory["propagations"]["lighthouse"] = inventory["propagations"].pop("beacon")
+
+    with checkout.edited("test", rename):
+        checkout.report("up", "test")
+        renamed = {
+            name: looking.deployment(checkout, "test", name)["metadata"]["uid"] for name in looking.MEMBERS
+        }
+    checkout.report("up", "test")
+
+    assert renamed == uids
+    assert checkout.report("recap", "test")["exit"] == Exit.DONE
+
+
+def test_what_somebody_deleted_on_the_plane_is_found_and_put_back(up):
+    checkout, _ = up
+    checkout.api("test", "control-plane").delete(looking.DEPLOYMENT)
+    gone = {name: checkout.api("test", name) for name in looking.MEMBERS}
+    looking.until(
+        lambda: not any(api.get(looking.DEPLOYMENT) for api in gone.values()), "the members lose it"
+    )
+
+    live = checkout.report("recap", "test", code=Exit.FAILED)
+    report = checkout.report("up", "test")
+
+    assert live["clusters"]["tern"]["failed"] == 1
+    assert "Deployment control-plane-deployment.beacon.light" in changed(report)
+    assert report["clusters"]["tern"]["changed"] == 1
+    assert looking.replicas(checkout, "test") == {"tern": (2, 2), "heron": (1, 1)}
+
+
+def test_a_process_that_is_killed_comes_back_with_its_data(up):
+    checkout, _ = up
+    uid = looking.deployment(checkout, "test", "tern")["metadata"]["uid"]
+    api = checkout.api("test", "tern")
+
+    pid = _pid(checkout, "tern.etcd")
+    os.kill(pid, signal.SIGKILL)
+    looking.until(lambda: _pid(checkout, "tern.etcd") not in (0, pid) and api.healthy(), "the store is back")
+
+    assert looking.deployment(checkout, "test", "tern")["metadata"]["uid"] == uid
+    assert checkout.report("up", "test")["changes"] == []
+
+
+def test_kubeconfigs_are_listed_with_their_roles_and_are_for_their_owner_alone(up):
+    checkout, _ = up
+
+    listed = [line.split() for line in checkout.atoll("kubeconfig", "test").stdout.splitlines()]
+
+    assert [(name, role) for name, role, _ in listed] == [
+        ("control-plane", "control-plane"),
+        ("tern", "member"),
+        ("heron", "member"),
+    ]
+    modes = {checkout.run(["stat", "-c", "%a", path]).stdout.strip() for _, _, path in listed}
+    assert modes == {"600"}
+    unknown = checkout.atoll("kubeconfig", "test", "ternn", code=Exit.SETTINGS)
+    assert unknown.stderr.startswith("kubeconfig: found 'ternn'; expected one of: control-plane, tern, heron")
+
+
+def test_two_runs_at_once_are_told_of_each_other(up):
+    checkout, _ = up
+    first = checkout.start("up", "test")
+
+    looking.until(
+        lambda: checkout.atoll("up", "test", code=None).returncode == Exit.LOCKED, "the second is refused"
+    )
+    said = checkout.atoll("up", "test", code=None)
+
+    first.communicate()
+    assert first.returncode == Exit.DONE
+    assert said.returncode in (Exit.DONE, Exit.LOCKED)
+
+
+def _pid(checkout, name):
+    script = f"python3 -m supervisor.supervisorctl -s unix://{checkout.environment('test').socket} pid {name}"
+    said = checkout.shell("test", script, code=None).stdout.strip()
+    return int(said) if said.isdigit() else 0

@@ -1,0 +1,27 @@
+"""The environments of this checkout, each built once against the recording engine."""
+
+import functools
+from pathlib import Path
+
+from atoll.platform import Platform, environments, load
+from harness import recording
+from harness.recording import Record
+
+STACKS = Path(__file__).parents[2] / "stacks"
+NAMES = environments(STACKS)
+
+
+@functools.cache
+def recorded(name: str) -> Record:
+    """What one of them registers."""
+    return built(STACKS, name)
+
+
+def built(stacks: Path, name: str) -> Record:
+    """What an environment from some folder registers."""
+    declared = load(stacks, name)
+
+    def program() -> None:
+        Platform(declared)
+
+    return recording.record(program, name)

@@ -1,0 +1,161 @@
+from typing import Any
+
+import pytest
+
+from atoll.automation import events
+from atoll.automation.events import Message, Outcome, Reader, Result, Severity
+
+PREFIX = "urn:pulumi:dev::atoll::"
+STACK = f"{PREFIX}pulumi:pulumi:Stack::atoll-dev"
+CLUSTER = f"{PREFIX}atoll:index:Cluster::lagoon"
+LOCAL = f"{PREFIX}atoll:index:Cluster$atoll:index:LocalCluster::lagoon-local"
+OBJECT = f"{PREFIX}atoll:index:Propagation$kubernetes:apps/v1:Deployment::plane-deployment.g.web"
+GATE = f"{PREFIX}atoll:index:Propagation$atoll:index:PropagationStatus::g-status"
+
+
+def _metadata(urn, operation, parent=STACK, **more):
+    return {"urn": urn, "op": operation, "new": {"parent": parent}, **more}
+
+
+def _started(*arguments, **more):
+    return {"resourcePreEvent": {"metadata": _metadata(*arguments, **more)}}
+
+
+def _done(*arguments, **more):
+    return {"resOutputsEvent": {"metadata": _metadata(*arguments, **more)}}
+
+
+def _failed(*arguments, **more):
+    return {"resOpFailedEvent": {"metadata": _metadata(*arguments, **more)}}
+
+
+def _read(*given, preview=False, reader=None):
+    reader = reader or Reader()
+    return [said for now, event in enumerate(given) for said in reader.read(event, now, preview=preview)]
+
+
+@pytest.mark.parametrize(
+    ("operation", "outcome", "verb"),
+    [
+        ("same", Outcome.OK, "unchanged"),
+        ("read", Outcome.OK, "read"),
+        ("refresh", Outcome.OK, "refreshed"),
+        ("create", Outcome.CHANGED, "created"),
+        ("update", Outcome.CHANGED, "updated"),
+        ("delete", Outcome.CHANGED, "deleted"),
+        ("replace", Outcome.CHANGED, "replaced"),
+        ("create-replacement", Outcome.CHANGED, "replaced"),
+        ("delete-replaced", Outcome.CHANGED, "deleted"),
+        ("import", Outcome.CHANGED, "imported"),
+    ],
+)
+def test_an_operation_that_is_done_is_told_in_ansibles_words(operation, outcome, verb):
+    assert _read(_done(OBJECT, operation)) == [Result(OBJECT, outcome, verb, None)]
+
+
+def test_a_result_tells_how_long_it_took_and_what_changed():
+    changed: dict[str, Any] = {"detailedDiff": {"spec.replicas": {}, "metadata.labels": {}}}
+    found = _read({}, _started(OBJECT, "update", **changed), {}, _done(OBJECT, "update", **changed))
+    assert found == [
+        Result(OBJECT, Outcome.CHANGED, "updated", None, 2, ("metadata.labels", "spec.replicas")),
+    ]
+    assert (found[0].type, found[0].name) == ("kubernetes:apps/v1:Deployment", "plane-deployment.g.web")
+
+
+def test_without_a_detailed_diff_the_changed_inputs_are_told():
+    (found,) = _read(_done(OBJECT, "update", diffs=["spec"]))
+    assert found.properties == ("spec",)
+
+
+def test_a_failed_operation_is_told_once_as_failed():
+    found = _read(_started(OBJECT, "create"), _failed(OBJECT, "create"))
+    assert found == [Result(OBJECT, Outcome.FAILED, "failed", None, 1)]
+
+
+def test_what_runs_is_known_until_it_is_done():
+    reader = Reader()
+    _read(_started(OBJECT, "create"), _started(GATE, "same"), reader=reader)
+    assert list(reader.running) == [OBJECT]
+    _read(_failed(OBJECT, "create"), reader=reader)
+    assert reader.running == {}
+
+
+def test_a_preview_tells_what_would_be_done_and_only_that():
+    found = _read(
+        _started(OBJECT, "create"),
+        _done(OBJECT, "create"),
+        _started(GATE, "same"),
+        _started(STACK, "create"),
+        preview=True,
+    )
+    assert [(each.urn, each.outcome) for each in found] == [(OBJECT, Outcome.CHANGED), (GATE, Outcome.OK)]
+
+
+def test_a_resource_concerns_the_cluster_that_it_lies_under():
+    found = _read(
+        _started(CLUSTER, "create"),
+        _started(LOCAL, "create", CLUSTER),
+        _done(LOCAL, "create", CLUSTER),
+        _done(OBJECT, "create"),
+    )
+    assert [each.place for each in found] == ["lagoon", None]
+
+
+def test_a_deleted_resource_is_found_by_its_old_parent():
+    metadata = {"urn": LOCAL, "op": "delete", "old": {"parent": CLUSTER}, "new": None}
+    (found,) = _read({"resOutputsEvent": {"metadata": metadata}})
+    assert (found.place, found.verb) == ("lagoon", "deleted")
+
+
+def test_a_resource_without_a_parent_concerns_no_single_cluster():
+    reader = Reader()
+    assert _read(_done(OBJECT, "create", ""), reader=reader)[0].place is None
+    assert reader.place("") is None
+
+
+@pytest.mark.parametrize("urn", [STACK, f"{PREFIX}pulumi:providers:kubernetes::default"])
+def test_what_nobody_declared_is_not_told(urn):
+    assert _read(_started(urn, "create"), _done(urn, "create"), _failed(urn, "create")) == []
+
+
+def test_a_declared_provider_is_told():
+    urn = f"{PREFIX}atoll:index:ControlPlane$pulumi:providers:kubernetes::plane-kubernetes"
+    assert len(_read(_done(urn, "create"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "said"),
+    [
+        (
+            {"severity": "error", "message": " broken\n", "urn": OBJECT},
+            [Message(Severity.ERROR, "broken", OBJECT)],
+        ),
+        ({"severity": "warning", "message": "old"}, [Message(Severity.WARNING, "old")]),
+        ({"severity": "info", "message": "hello"}, []),
+        ({"severity": "debug", "message": "hello"}, []),
+        ({"severity": "error", "message": " \n"}, []),
+        (
+            {"severity": "info", "message": "waiting", "ephemeral": True},
+            [Message(Severity.PROGRESS, "waiting")],
+        ),
+    ],
+)
+def test_what_is_said_is_told_by_how_much_it_matters(diagnostic, said):
+    assert _read({"diagnosticEvent": diagnostic}) == said
+
+
+def test_events_that_tell_of_no_resource_are_passed_over():
+    assert _read({"preludeEvent": {"config": {}}}, {"summaryEvent": {}}, {"cancelEvent": {}}) == []
+
+
+def test_a_replacement_is_one_change_though_it_has_several_steps():
+    found = _read(
+        _done(OBJECT, "delete-replaced"),
+        _done(OBJECT, "create-replacement"),
+        _done(GATE, "same"),
+        _failed(LOCAL, "update"),
+    )
+    assert [(each.urn, each.verb) for each in events.changes(found)] == [
+        (OBJECT, "replaced"),
+        (LOCAL, "failed"),
+    ]
