@@ -16,6 +16,8 @@ from e2e.test_environments import processes
 pytestmark = pytest.mark.timeout(200)
 _SHORT = 24
 """Characters of a key that are searched for: long enough to be its own, short enough to survive a line break."""
+_RSA_PRIVATE_LINE = 8
+"""In this line of an RSA key in PKCS 8 stands the private exponent; an EC key has its scalar in the second."""
 
 
 def secrets(checkout):
@@ -36,9 +38,10 @@ def secrets(checkout):
 
 
 def _body(key: bytes) -> str:
-    lines = key.decode().splitlines()
-    # The first line of a key is the same for all keys of its kind.
-    return "".join(lines[1:-1])[-64:-8]
+    """A part of a PEM key that is private: the head is the same for all keys, and its other parts are public."""
+    lines = key.decode().splitlines()[1:-1]
+    is_rsa = len(lines) > _RSA_PRIVATE_LINE
+    return lines[_RSA_PRIVATE_LINE if is_rsa else 1][: _SHORT + 2]
 
 
 def betrayals(found, haystacks):
@@ -67,7 +70,8 @@ def files(checkout):
     for path in environment.folder.rglob("*"):
         is_own = "pki" in path.parts or path.name == "passphrase"
         if path.is_file() and not path.is_symlink() and not is_own and "bin" not in path.parts:
-            yield str(path), path.read_bytes()
+            # A store's log is filled up with zeros.
+            yield str(path), path.read_bytes().rstrip(b"\0")
     for path in (checkout.folder / "stacks").iterdir():
         yield str(path), path.read_bytes()
 

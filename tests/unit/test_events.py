@@ -128,7 +128,7 @@ def test_a_declared_provider_is_told():
     [
         (
             {"severity": "error", "message": " broken\n", "urn": OBJECT},
-            [Message(Severity.ERROR, "broken", OBJECT)],
+            [Message(Severity.ERROR, "broken")],
         ),
         ({"severity": "warning", "message": "old"}, [Message(Severity.WARNING, "old")]),
         ({"severity": "info", "message": "hello"}, []),

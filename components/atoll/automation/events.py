@@ -69,7 +69,7 @@ class Message:
 
     severity: Severity
     text: str
-    urn: str = ""
+    place: str | None = None
 
 
 @dataclass
@@ -92,7 +92,7 @@ class Reader:
         elif failed := event.get("resOpFailedEvent"):
             yield from self._done(failed["metadata"], now, failed=True)
         elif said := event.get("diagnosticEvent"):
-            yield from _said(said)
+            yield from _said(said, self.place(said.get("urn", "")))
 
     def place(self, urn: str) -> str | None:
         """The cluster that a resource concerns, or None."""
@@ -147,9 +147,9 @@ def _is_the_engines(urn: str) -> bool:
     )
 
 
-def _said(diagnostic: Mapping[str, Any]) -> Iterator[Message]:
+def _said(diagnostic: Mapping[str, Any], place: str | None) -> Iterator[Message]:
     text, severity = diagnostic["message"].strip(), diagnostic["severity"]
     if text and diagnostic.get("ephemeral"):
-        yield Message(Severity.PROGRESS, text, diagnostic.get("urn", ""))
+        yield Message(Severity.PROGRESS, text, place)
     elif text and severity in (Severity.ERROR, Severity.WARNING):
-        yield Message(Severity(severity), text, diagnostic.get("urn", ""))
+        yield Message(Severity(severity), text, place)

@@ -36,7 +36,7 @@ class Report:
             }
             for c in self.changes
         ]
-        problems = [{"severity": p.severity, "text": p.text, "urn": p.urn} for p in self.problems]
+        problems = [{"severity": p.severity, "text": p.text, "cluster": p.place} for p in self.problems]
         return {
             "exit": int(self.code),
             "clusters": recap.values(self.recap),

@@ -1,6 +1,7 @@
 """What a person sees while the engine works: a line for each change, a heartbeat, the recap."""
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,9 @@ from atoll.automation.recap import Recap
 _STYLE = {Outcome.OK: "green", Outcome.CHANGED: "yellow", Outcome.FAILED: "red"}
 _PROBLEM_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 _HEARTBEAT = 5.0
+_EMPTY = re.compile(
+    r"(error: )?update failed|\d+ errors? occurred:$|Refreshed resource is in an unhealthy state:$"
+)
 
 
 class Screen:
@@ -29,6 +33,7 @@ class Screen:
         self._last, self._doing = time.monotonic(), ""
         self.results: list[Result] = []
         self.problems: list[Message] = []
+        self._told: set[str] = set()
 
     def listen(self, entry: Result | Message) -> None:
         """Takes one result or message of the engine."""
@@ -91,9 +96,12 @@ class Screen:
         if self._quiet and message.severity is not Severity.ERROR:
             return
         style = _PROBLEM_STYLE[message.severity]
+        place = f"[{message.place}] " if message.place else ""
         with self._lock:
-            for line in _words(message):
-                self._problems.print(f"[{style}]{message.severity}:[/] {escape(line)}")
+            for line in (place + words for words in _words(message)):
+                if line not in self._told:
+                    self._told.add(line)
+                    self._problems.print(f"[{style}]{message.severity}:[/] {escape(line)}")
 
 
 def _line(result: Result, *, diff: bool) -> str:
@@ -108,6 +116,6 @@ def _line(result: Result, *, diff: bool) -> str:
 
 
 def _words(message: Message) -> list[str]:
-    """The lines of a message that tell something: the engine repeats itself."""
-    lines = (line.strip() for line in message.text.splitlines())
-    return [line for line in lines if line and not line.startswith(("error: update failed", "update failed"))]
+    """The lines of a message that tell something: the engine counts its errors, and says each as an item."""
+    lines = (line.strip().removeprefix("* ") for line in message.text.splitlines())
+    return [line for line in lines if line and not _EMPTY.match(line)]

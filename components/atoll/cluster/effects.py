@@ -4,8 +4,11 @@ Both give the same outputs: `access` (a kubeconfig with credentials inside), `en
 of kube-system).
 """
 
+import hashlib
 from datetime import timedelta
 from pathlib import Path
+
+import yaml
 
 from atoll import toolchain
 from atoll.cluster import manifests
@@ -58,8 +61,9 @@ class LocalCluster(Effect):
         """Starts the cluster, or takes up the one that was begun under this name."""
         environment = Environment.current()
         seat = _member_seat(environment, inputs["name"])
-        revision = credentials.ensure(seat, _SUBJECTS, ("secrets",))
-        files.write(seat.folder / "stages.yaml", _stages())
+        stages = _stages()
+        files.write(seat.folder / "stages.yaml", stages)
+        revision = credentials.ensure(seat, _SUBJECTS, ("secrets",)) + _digest(stages)
         launch.start(environment, programs.member(seat), revision)
         api = Api(credentials.admin(seat))
         outputs = {"access": api.kubeconfig.text(), "endpoint": seat.server, "identifier": ""}
@@ -169,7 +173,12 @@ def _member_seat(environment: Environment, name: str) -> Seat:
 
 def _stages() -> str:
     folder = toolchain.asset("kwok-stages")
-    return "---\n".join((folder / name).read_text() for name in _STAGES)
+    ours = yaml.safe_dump(manifests.pod_ready_again())
+    return "---\n".join([*((folder / name).read_text() for name in _STAGES), ours])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _populate(api: Api, inputs: Values) -> None:

@@ -34,6 +34,31 @@ def node_status() -> Manifest:
     return {"status": {"allocatable": CAPACITY, "capacity": CAPACITY}}
 
 
+def pod_ready_again() -> Manifest:
+    """The kwok stage that makes a running pod ready once more, as a kubelet does after its node was lost.
+
+    Upstream's stages do this for new pods alone, so that a Deployment would stay unavailable for ever.
+    """
+    ready = '.status.conditions.[] | select( .type == "Ready" ) | .status'
+    conditions = 'conditions:\n- lastTransitionTime: {{ Now | Quote }}\n  status: "True"\n  type: Ready\n'
+    return {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "Stage",
+        "metadata": {"name": "pod-ready-again"},
+        "spec": {
+            "resourceRef": {"apiGroup": "v1", "kind": "Pod"},
+            "selector": {
+                "matchExpressions": [
+                    {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"},
+                    {"key": ".status.phase", "operator": "In", "values": ["Running"]},
+                    {"key": ready, "operator": "In", "values": ["False"]},
+                ]
+            },
+            "next": {"statusTemplate": conditions},
+        },
+    }
+
+
 def kwok_access() -> list[Manifest]:
     """What the kwok controller may do: the part of its own role that serves without its custom resources.
 

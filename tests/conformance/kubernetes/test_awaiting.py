@@ -38,6 +38,7 @@ def test_a_deployment_is_awaited_until_its_replicas_are_available_also_after_a_c
 NOWHERE = "{'pool': 'none'}"
 
 
+@pytest.mark.timeout(120)
 def test_a_deployment_that_does_not_come_keeps_its_state_and_the_next_run_converges(program, live):
     limit = '{"pulumi.com/timeoutSeconds": "2"}'
     run = program.write(_deployment(NOWHERE, annotations=limit)).up()

@@ -53,6 +53,7 @@ def test_outputs_that_an_update_leaves_alone_stay_known_so_that_nothing_downstre
     assert program.up().succeeded().ops == told.ops
 
 
+@pytest.mark.timeout(120)
 def test_a_preview_goes_on_where_namespace_and_kind_are_yet_to_be_made(program):
     made = program.write("""
         space = k8s.core.v1.Namespace("space", metadata={"name": f"{NAMESPACE}-more"}, opts=here())
