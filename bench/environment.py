@@ -55,6 +55,11 @@ def _median(run: Callable[[], None]) -> float:
     return sorted(_seconds(run) for _ in range(_AGAIN))[_AGAIN // 2]
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Prints one line for each."""
     for what, seconds in rows():
         print(f"{what:<52} {seconds:6.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

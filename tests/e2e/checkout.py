@@ -39,9 +39,9 @@ class Checkout:
         """Runs the command; `code` is the exit code that it must end with, None for any."""
         return self.run([self.command, *words], code=code)
 
-    def report(self, *words: str, code: int | None = 0) -> dict[str, Any]:
+    def report(self, *words: str, code: int | None = 0) -> Any:
         """What the command prints as JSON."""
-        found: dict[str, Any] = json.loads(self.atoll(*words, "--json", code=code).stdout)
+        found: Any = json.loads(self.atoll(*words, "--json", code=code).stdout)
         return found
 
     def shell(self, environment: str, script: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:

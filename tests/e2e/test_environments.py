@@ -56,6 +56,8 @@ def test_two_environments_come_up_at_once_and_one_ends_without_the_other(up):
     assert processes(folders[1]) == []
     for _, port in addresses[1]:
         with socket.socket() as probe:
+            # What its clients closed may linger for a minute; nobody listens.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
     assert not (checkout.folder / "stacks" / "Pulumi.test-1.yaml").exists()
     assert looking.replicas(checkout, "test-2") == {"tern": (2, 2), "heron": (1, 1)}

@@ -68,8 +68,8 @@ def test_pulumi_typed_by_hand_warns_of_nothing_and_knows_the_programs(up):
 def test_another_image_is_previewed_exactly_and_reaches_each_member(up):
     checkout, _ = up
     expected = {
-        "Deployment control-plane-deployment.beacon.light",
-        "ClusterOverridePolicy beacon-override-deployment.beacon.light",
+        "Deployment control-plane-deployment.apps.beacon.light",
+        "ClusterOverridePolicy beacon-override-deployment.apps.beacon.light",
         "PropagationStatus beacon-status",
     }
 
@@ -79,7 +79,7 @@ def test_another_image_is_previewed_exactly_and_reaches_each_member(up):
 
     assert changed(report) == expected
     assert {name: entry["changed"] for name, entry in report["clusters"].items()} == {
-        "control-plane": 3,
+        "control-plane": 2,
         "tern": 1,
         "heron": 1,
     }
@@ -111,7 +111,7 @@ def test_a_member_that_joins_and_leaves_touches_no_other(up):
     fleet = {
         "ClusterPropagationPolicy beacon-placement",
         "ClusterPropagationPolicy operators-placement",
-        "ClusterOverridePolicy beacon-override-deployment.beacon.light",
+        "ClusterOverridePolicy beacon-override-deployment.apps.beacon.light",
         "PropagationStatus beacon-status",
         "PropagationStatus operators-status",
     }
@@ -172,7 +172,7 @@ def test_what_somebody_deleted_on_the_plane_is_found_and_put_back(up):
     report = checkout.report("up", "test")
 
     assert live["clusters"]["tern"]["failed"] == 1
-    assert "Deployment control-plane-deployment.beacon.light" in changed(report)
+    assert "Deployment control-plane-deployment.apps.beacon.light" in changed(report)
     assert report["clusters"]["tern"]["changed"] == 1
     assert looking.replicas(checkout, "test") == {"tern": (2, 2), "heron": (1, 1)}
 
@@ -224,3 +224,19 @@ def _pid(checkout, name):
     script = f"python3 -m supervisor.supervisorctl -s unix://{checkout.environment('test').socket} pid {name}"
     said = checkout.shell("test", script, code=None).stdout.strip()
     return int(said) if said.isdigit() else 0
+
+
+def test_doctor_and_tools_tell_of_each_program_and_plugin(up):
+    checkout, _ = up
+
+    told = checkout.report("doctor", "test")
+    listed = checkout.report("tools", "list")
+
+    assert {each["name"] for each in told["programs"]} == {each["name"] for each in listed}
+    assert all(each["works"] and each["source"] in ("PATH", "built") for each in told["programs"])
+    kinds = {each["name"]: each["kind"] for each in told["plugins"]}
+    assert kinds["atoll"] == "own"
+    assert kinds["kubernetes"] in ("official", "stand-in")
+    shown = checkout.atoll("doctor", "test").stdout
+    assert "kube-apiserver" in shown
+    assert kinds["kubernetes"] in shown

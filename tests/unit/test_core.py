@@ -43,6 +43,26 @@ def test_a_lock_is_held_against_others_and_free_after(tmp_path):
         assert third is True
 
 
+def test_a_lock_that_its_holder_removed_is_taken_anew_by_who_waited(tmp_path):
+    path = tmp_path / "folder" / "lock"
+    waited = threading.Event()
+
+    def wait():
+        with files.locked(path):
+            assert path.exists()
+            waited.set()
+
+    with files.locked(path):
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        time.sleep(0.1)
+        path.unlink()
+        path.parent.rmdir()
+    waiter.join(10)
+
+    assert waited.is_set()
+
+
 def test_a_missing_program_is_named_with_the_step_that_brings_it():
     with pytest.raises(UnavailableError, match="no-such-program: no such program"):
         command.run(["no-such-program"])

@@ -22,6 +22,7 @@ def home():
 @pytest.fixture
 def environment(home, tmp_path, monkeypatch):
     monkeypatch.setenv("ATOLL_HOME", str(home))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     made = Environment.of(tmp_path, "e")
     made.create()
     yield made
@@ -166,3 +167,17 @@ def test_programs_see_nothing_of_the_callers_environment(environment, monkeypatc
     process = supervisor.state("a.sleep")
     assert process
     assert b"planted" not in Path(f"/proc/{process.pid}/environ").read_bytes()
+
+
+def test_the_last_environment_takes_the_registry_of_ports_along(environment, home, tmp_path):
+    other = Environment.of(tmp_path, "other")
+    other.create()
+    for each in (environment, other):
+        Ports(each).get("a/x")
+    registry = home / "state" / "atoll" / "ports"
+
+    Ports(other).release_block()
+    assert len(list(registry.glob("[0-9]*"))) == 1
+    Ports(environment).release_block()
+
+    assert not registry.exists()

@@ -23,7 +23,7 @@ from atoll.core.errors import AtollError, NotReadyError, UnavailableError
 from atoll.core.x509 import Subject
 from atoll.federation.local import manifests as karmada_manifests
 from atoll.federation.local import programs as karmada
-from atoll.host import Environment, Ports, Program, Supervisor
+from atoll.host import Environment, Program, Supervisor
 
 MEMBER_PORTS = (*PORTS, "kube-scheduler", "kwok")
 MEMBER_PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
@@ -365,18 +365,6 @@ def test_a_system_that_cannot_end_processes_with_their_supervisor_is_told(enviro
         launch.start(environment, [], "r1")
     assert str(raised.value) == (
         "setpriv: found none in /nowhere; expected it (it ends processes with their supervisor). Install util-linux."
-    )
-
-
-def test_ports_that_somebody_else_gives_out_in_our_name_are_not_taken(environment, tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    owner = os.getuid()
-    monkeypatch.setattr(os, "getuid", lambda: owner + 1)
-    with pytest.raises(UnavailableError) as raised:
-        Ports(environment).get("lagoon/etcd")
-    assert str(raised.value) == (
-        f"{tmp_path}/atoll-ports-{owner + 1}: found a folder of user {owner}; expected our own. "
-        "Remove it, or set TMPDIR"
     )
 
 

@@ -42,8 +42,11 @@ def up(
     screen = Screen(diff=diff, quiet=as_json)
     report = (running.check if check else running.up)(_environment(env), screen)
     if not check and report.code is Exit.DONE:
-        screen.say(f"\nLook inside: KUBECONFIG=$(.venv/bin/atoll kubeconfig {env} NAME) kubectl get pods -A")
-        screen.say(f"Which NAME:  .venv/bin/atoll kubeconfig {env}")
+        screen.say(f'\nLook inside: eval "$(.venv/bin/atoll env {env})"')
+        name = next(reversed(report.recap))
+        screen.say(
+            f"             KUBECONFIG=$(atoll kubeconfig {env} {name}) kubectl get pods --all-namespaces"
+        )
     _finish(report.values() if as_json else None, report.code)
 
 
@@ -68,7 +71,7 @@ def recap(env: EnvironmentName, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def env(env: EnvironmentName) -> None:
-    """Print what a shell needs to run pulumi and kubectl by hand: eval "$(atoll env ENV)"."""
+    """Prepare a shell, for pulumi and kubectl by hand."""
     environment = _environment(env)
     variables = running.variables(environment, Screen(to_stderr=True))
     hidden = [name for name in surroundings.ambient(os.environ) if name not in variables]
@@ -123,7 +126,7 @@ def doctor(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Run every program once and say which work; say which Pulumi plugins are official."""
+    """Say which programs and plugins there are, and which work."""
     code, values = machine.examine(_environment(env), Screen(quiet=as_json))
     _finish(values if as_json else None, code)
 

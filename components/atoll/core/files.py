@@ -58,12 +58,25 @@ def folder(path: Path, mode: int = 0o700) -> Path:
 def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """Holds an exclusive lock between processes; yields False when it is taken and `wait` is off.
 
-    The kernel drops it with the process, so that a killed holder leaves nothing behind.
+    The kernel drops it with the process, so that a killed holder leaves nothing behind. A holder may remove the
+    file: whoever waited for it locks the one that takes its place.
     """
-    with path.open("a+") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+    while True:
+        folder(path.parent)
+        with path.open("a+") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            if _is_at(path, stream.fileno()):
+                yield True
+                return
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether an open file is still the one of its name."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

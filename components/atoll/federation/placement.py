@@ -37,13 +37,14 @@ _ROLE_LENGTH = 150
 
 
 def role(manifest: Manifest) -> str:
-    """What an object is called among the children of its propagation: `deployment.guestbook.frontend`.
+    """What an object is called among the children of its propagation: `deployment.apps.guestbook.frontend`.
 
-    It is also a part of its override policy's name, so that what Kubernetes does not allow there is replaced. A
-    dot stands in no kind and no namespace: two objects never get one role.
+    It is also a part of its override policy's name, so that what Kubernetes does not allow there is replaced. The
+    group is there since two groups may have a kind of one name; a dot stands in no kind and no namespace.
     """
     metadata = manifest["metadata"]
-    parts = (manifest["kind"].lower(), metadata.get("namespace"), metadata["name"])
+    group = manifest["apiVersion"].rpartition("/")[0]
+    parts = (manifest["kind"].lower(), group, metadata.get("namespace"), metadata["name"])
     exact = ".".join(part for part in parts if part)
     fitted = _UNFIT.sub("-", exact.lower())[:_ROLE_LENGTH]
     if fitted == exact:

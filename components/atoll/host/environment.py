@@ -143,3 +143,5 @@ class Environment:
         shutil.rmtree(self.folder, ignore_errors=True)
         with contextlib.suppress(OSError):
             self.folder.parent.rmdir()
+            if HOME_VARIABLE not in os.environ:
+                home().rmdir()

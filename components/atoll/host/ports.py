@@ -5,9 +5,9 @@ take a port while its server restarts. The registry is one folder for each user,
 so that environments in different homes do not meet either.
 """
 
+import contextlib
 import os
 import socket
-import tempfile
 from pathlib import Path
 
 from atoll.core import files
@@ -16,6 +16,7 @@ from atoll.host.environment import Environment
 
 FIRST = 20000
 LAST = 32767
+_LOCK = "lock"
 BLOCK = 256
 """Enough for 17 members of six ports, the control plane, and as much again."""
 
@@ -56,14 +57,20 @@ class Ports:
             files.write_json(self._file, kept)
 
     def release_block(self) -> None:
-        """Gives back the whole block, as the environment ends."""
-        for path in _registry().glob("[0-9]*"):
-            if path.read_text() == str(self._environment.folder):
-                path.unlink(missing_ok=True)
+        """Gives back the whole block, as the environment ends; the last one takes the registry along."""
+        registry = _registry()
+        with files.locked(registry / _LOCK):
+            for path in registry.glob("[0-9]*"):
+                if path.read_text() == str(self._environment.folder):
+                    path.unlink()
+            if not any(registry.glob("[0-9]*")):
+                (registry / _LOCK).unlink()
+                with contextlib.suppress(OSError):
+                    registry.rmdir()
 
     def _base(self) -> int:
         registry = _registry()
-        with files.locked(registry / "lock"):
+        with files.locked(registry / _LOCK):
             owners = {int(path.name): path.read_text() for path in registry.glob("[0-9]*")}
             for base, owner in owners.items():
                 if owner == str(self._environment.folder):
@@ -79,14 +86,8 @@ class Ports:
 
 
 def _registry() -> Path:
-    folder = files.folder(Path(tempfile.gettempdir()) / f"atoll-ports-{os.getuid()}")
-    owner = folder.lstat().st_uid
-    if owner != os.getuid() or folder.is_symlink():
-        # Everybody may write beside it: what somebody else put there in our name is not believed.
-        raise UnavailableError(
-            f"{folder}: found a folder of user {owner}; expected our own. Remove it, or set TMPDIR"
-        )
-    return folder
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return files.folder(Path(state) / "atoll" / "ports")
 
 
 def _is_free(port: int) -> bool:
