@@ -1,4 +1,4 @@
-"""The budgets and habits of the house (shared/style.md), kept by reading the code."""
+"""The budgets and habits of the house, kept by reading the code."""
 
 import ast
 import importlib
@@ -114,3 +114,27 @@ def test_what_silences_a_linter_names_a_code_and_a_reason(path):
             where = f"{_name(path)}:{comment.start[0]}: {comment.string}"
             assert _CODE.search(comment.string), where
             assert _REASON.search(comment.string), where
+
+
+_IMPURE = ("pulumi", "boto3", "subprocess", "atoll.core.command", "atoll.host.supervisor")
+_PURE = [
+    path for path in _OURS if re.search(r"\bPure\.", ast.get_docstring(ast.parse(path.read_text())) or "")
+]
+
+
+def _imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", _PURE, ids=_name)
+def test_what_calls_itself_pure_reaches_neither_the_engine_nor_a_program(path):
+    for name in _imports(path):
+        assert not any(name == impure or name.startswith(f"{impure}.") for impure in _IMPURE), name
+
+
+def test_there_are_pure_modules_to_look_at():
+    assert len(_PURE) > 30

@@ -1,5 +1,6 @@
 """The `atoll` command."""
 
+import importlib.metadata
 import json
 import os
 import shlex
@@ -12,11 +13,11 @@ import typer
 
 from atoll.automation import machine, running, surroundings
 from atoll.automation.show import Screen
+from atoll.core import naming
 from atoll.core.errors import AtollError, Exit, SettingsError
 from atoll.host import Environment
 
 app = typer.Typer(
-    help="Many Kubernetes clusters declared as one platform.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -26,6 +27,22 @@ app.add_typer(tools, name="tools")
 
 EnvironmentName = Annotated[str, typer.Argument(metavar="ENV", help="The environment: stacks/ENV.yaml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer's
+    if asked:
+        _say(f"atoll {importlib.metadata.version(naming.PACKAGE)}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Many Kubernetes clusters declared as one platform."""
 
 
 @app.command()

@@ -71,10 +71,7 @@ class Platform:
 
 def _control_plane(settings: inventory.ControlPlane) -> ControlPlaneArgs:
     args = ControlPlaneArgs(driver=ControlPlaneDriver(settings.driver))
-    if settings.kubeconfig:
-        args["file"] = settings.kubeconfig.file
-        if settings.kubeconfig.context:
-            args["context"] = settings.kubeconfig.context
+    _point(args, settings.kubeconfig)
     return args
 
 
@@ -86,11 +83,16 @@ def _cluster(settings: inventory.Cluster) -> ClusterArgs:
         args["region"] = settings.region
     if settings.zone:
         args["zone"] = settings.zone
-    if settings.kubeconfig:
-        args["file"] = settings.kubeconfig.file
-        if settings.kubeconfig.context:
-            args["context"] = settings.kubeconfig.context
+    _point(args, settings.kubeconfig)
     return args
+
+
+def _point(args: ControlPlaneArgs | ClusterArgs, kubeconfig: inventory.Kubeconfig | None) -> None:
+    """Says where something that exists is found."""
+    if kubeconfig:
+        args["file"] = kubeconfig.file
+        if kubeconfig.context:
+            args["context"] = kubeconfig.context
 
 
 def _override(rule: inventory.Override) -> Override:
