@@ -15,6 +15,7 @@ from harness import recording
 
 _ROOT = Path(__file__).parents[2]
 _README = (_ROOT / "README.md").read_text()
+_ARCHITECTURE = (_ROOT / "ARCHITECTURE.md").read_text()
 _COMMANDS: Any = typer.main.get_command(app)
 _WIDTH = "100"
 
@@ -93,3 +94,10 @@ def test_the_library_snippet_runs():
     found = recording.record(lambda: exec(snippet, {}), "dev")  # noqa: S102 - it is our own README
 
     assert {each.name for each in found.of_type("atoll:index:Member")} == {"lagoon"}
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([\w/.-]+(?:/|\.py|\.toml))`", _ARCHITECTURE))))
+def test_what_architecture_points_at_is_there(name):
+    assert any(
+        (folder / name).exists() for folder in (_ROOT, _ROOT / "components" / "atoll", _ROOT / "components")
+    )
