@@ -145,6 +145,25 @@ def test_a_member_that_died_is_named_and_holds_up_nobody(up):
     assert checkout.report("recap", "test")["exit"] == Exit.DONE
 
 
+def test_a_member_that_is_dead_can_leave(up):
+    checkout, _ = up
+    before = looking.generations(checkout, "test")
+    folder = checkout.environment("test").clusters / "skua"
+    with checkout.edited("test", lambda it: it["clusters"].update(skua={"driver": "local"})):
+        checkout.report("up", "test")
+    for process in processes(folder):
+        if "kube-apiserver" in process.name():
+            process.suspend()
+
+    report = checkout.report("up", "test")
+
+    assert any("expected to take Karmada's rights away" in problem["text"] for problem in report["problems"])
+    assert not folder.exists()
+    assert processes(folder) == []
+    assert _joined(checkout) == {"tern", "heron"}
+    assert looking.generations(checkout, "test") == before
+
+
 def test_a_run_that_was_killed_is_taken_up_by_the_next(up):
     checkout, _ = up
     with checkout.edited("test", lambda it: it["clusters"].update(skua={"driver": "local"})):
