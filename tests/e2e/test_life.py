@@ -240,3 +240,25 @@ def test_doctor_and_tools_tell_of_each_program_and_plugin(up):
     shown = checkout.atoll("doctor", "test").stdout
     assert "kube-apiserver" in shown
     assert kinds["kubernetes"] in shown
+
+
+def test_a_run_in_a_prepared_shell_changes_nothing_of_the_environments_programs(up):
+    checkout, _ = up
+    folder = checkout.environment("test").bin
+    before = {path.name: path.stat().st_ino for path in folder.iterdir()}
+
+    checkout.shell("test", "atoll up test && atoll recap test")
+
+    assert {path.name: path.stat().st_ino for path in folder.iterdir()} == before
+    # What runs was found where it was built or installed, not in the environment's own folder.
+    assert checkout.report("up", "test")["changes"] == []
+    assert not any(str(folder) in word for word in _arguments(checkout))
+
+
+def _arguments(checkout):
+    return [
+        line
+        for path in checkout.environment("test").programs.glob("*.conf")
+        for line in path.read_text().splitlines()
+        if line.startswith("command=")
+    ]

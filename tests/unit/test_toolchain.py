@@ -693,3 +693,29 @@ def test_a_python_too_old_is_told_in_one_line(tmp_path):
         "python: found Python 3.9.2; expected Python 3.11 or newer. Run: make PYTHON=/path/to/python3.11"
     )
     assert not (tmp_path / ".venv").exists()
+
+
+@pytest.mark.parametrize("disk", ["the same", "another"])
+def test_a_placed_program_is_found_where_it_was_built_also_with_its_place_on_path(house, monkeypatch, disk):
+    if disk == "another":
+        monkeypatch.setattr(Path, "hardlink_to", lambda *_: (_ for _ in ()).throw(OSError("cross-device")))
+    built = toolchain.ensure(["tool", "companion"])
+    place = house.folder / "place"
+    for _ in range(2):
+        toolchain.place(place)
+        monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+
+    assert {path.name for path in place.iterdir()} >= {"tool", "companion", "runs"}
+    assert not any(path.is_symlink() for path in place.iterdir())
+    assert toolchain.ensure(["tool", "companion"]) == built
+
+
+def test_a_program_from_path_is_placed_as_a_link_and_its_companion_left_to_it(house):
+    tool = house.script(house.bin / "tool", "#!/bin/sh\necho 1.2.3\n")
+    house.script(house.bin / "companion", "#!/bin/sh\n")
+    place = house.folder / "place"
+
+    toolchain.place(place)
+
+    assert (place / "tool").resolve() == tool
+    assert not (place / "companion").exists()

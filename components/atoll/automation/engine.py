@@ -31,7 +31,7 @@ class Engine:
         self._environment = environment
         # Its event log is a debugging flag of the engine's; nothing else of those is used.
         self._variables = {**variables, "PULUMI_DEBUG_COMMANDS": "true"}
-        self._program = environment.folder / "bin" / "pulumi"
+        self._program = environment.bin / "pulumi"
 
     def ensure_stack(self) -> None:
         """Makes the stack where there is none."""

@@ -1,8 +1,6 @@
 """What must stand before the engine runs: folder, programs, plugins, supervisor, passphrase, stack."""
 
 import os
-import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +8,10 @@ from atoll import toolchain
 from atoll.automation import surroundings
 from atoll.automation.engine import Engine
 from atoll.automation.show import Screen
-from atoll.core import files
 from atoll.core.errors import UnavailableError
 from atoll.host import Environment, Supervisor
 from atoll.provider import plugins
 from atoll.provider.plugins import Kind
-from atoll.toolchain import Source
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ def prepare(environment: Environment, screen: Screen) -> Prepared:
     tools = toolchain.ensure(progress=lambda event: screen.say(str(event)))
     environment.create()
     environment.passphrase()
-    _link(environment, tools)
+    toolchain.place(environment.bin)
     if Supervisor(environment).start():
         screen.say(f"environment {environment.name}: supervisor started in {environment.folder}")
     variables = surroundings.own(
@@ -67,31 +63,3 @@ def _official(environment: Environment, pulumi: Path, screen: Screen) -> bool:
         if plugin.name not in known:
             screen.say(f"plugin {plugin.name} {plugin.version}: {plugin.kind}")
     return any(plugin.kind is Kind.OFFICIAL for plugin in found)
-
-
-def _link(environment: Environment, names: Iterable[str]) -> None:
-    """Puts the chosen programs into one folder for PATH.
-
-    Built ones are there as themselves: pulumi looks for its language host in its own folder, links resolved. One
-    from PATH finds its own there as well, and a second one here would only make it warn.
-    """
-    folder = files.folder(environment.folder / "bin")
-    for name in names:
-        found = toolchain.find(name)
-        if found is None or found.source is not Source.BUILT:
-            (folder / name).unlink(missing_ok=True)
-            if found and not toolchain.table().programs[name].comes_with:
-                (folder / name).symlink_to(found.path)
-        else:
-            for file in found.path.parent.iterdir():
-                _place(file, folder / file.name)
-
-
-def _place(file: Path, target: Path) -> None:
-    if target.is_symlink() or not target.exists() or not target.samefile(file):
-        target.unlink(missing_ok=True)
-        try:
-            target.hardlink_to(file)
-        except OSError:
-            # The cache is on another disk.
-            shutil.copy2(file, target)

@@ -35,7 +35,7 @@ def own(environment: Environment, *, plugins_downloaded: bool) -> dict[str, str]
 
 def programs(environment: Environment) -> list[str]:
     """The folders that come first on PATH: the chosen programs, then this Python and `atoll`."""
-    return [str(environment.folder / "bin"), str(Path(sys.executable).parent)]
+    return [str(environment.bin), str(Path(sys.executable).parent)]
 
 
 def ambient(outside: Mapping[str, str]) -> list[str]:

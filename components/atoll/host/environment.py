@@ -97,6 +97,11 @@ class Environment:
         return self.folder / "logs"
 
     @property
+    def bin(self) -> Path:
+        """The programs that were chosen for it, for PATH."""
+        return self.folder / "bin"
+
+    @property
     def programs(self) -> Path:
         """What the supervisor runs, one file each."""
         return self.folder / "programs"

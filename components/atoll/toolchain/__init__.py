@@ -3,6 +3,7 @@
 from atoll.toolchain.doctor import Listed, Report, examine, listing
 from atoll.toolchain.ensure import Source, asset, ensure, find
 from atoll.toolchain.pins import Asset, Program, table
+from atoll.toolchain.placing import place
 from atoll.toolchain.progress import Event, Phase
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "examine",
     "find",
     "listing",
+    "place",
     "table",
 ]

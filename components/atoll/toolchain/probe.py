@@ -16,13 +16,17 @@ _NUMBER = re.compile(r"(?<![\d.])v?(\d+\.\d+\.\d+)")
 _LIMIT = timedelta(seconds=20)
 
 
+MARK = ".atoll"
+"""A folder with this file holds what was chosen before; a prepared shell has one on PATH."""
+
+
 def on_path(name: str) -> Iterator[Path]:
-    """The programs of a name on PATH, the first one first, passing over what leads into our own cache."""
+    """The programs of a name on PATH, the first one first, passing over what leads to our own choice."""
     ours = cache.folder().resolve()
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
         path = Path(folder, name).absolute()
         # Access is asked first: a folder that we may not enter makes is_file() raise.
-        if folder and os.access(path, os.X_OK) and path.is_file():
+        if folder and os.access(path, os.X_OK) and path.is_file() and not (path.parent / MARK).exists():
             found = _followed(path)
             if not found.resolve().is_relative_to(ours):
                 yield found

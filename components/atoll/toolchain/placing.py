@@ -1,0 +1,49 @@
+"""Putting the chosen programs into one folder for PATH."""
+
+import shutil
+from pathlib import Path
+
+from atoll.core import files
+from atoll.toolchain import pins, probe
+from atoll.toolchain.ensure import Found, Source, find
+
+
+def place(folder: Path) -> None:
+    """Makes a folder hold every program that is there; it is marked, so that no search takes it for a source.
+
+    Built ones are there as themselves: pulumi looks for its language host in its own folder, links resolved. One
+    from PATH finds its own there as well, and a second one here would only make it warn.
+    """
+    files.folder(folder)
+    files.write(folder / probe.MARK, "")
+    for program in pins.table().programs.values():
+        found = find(program.name)
+        if found and found.source is Source.BUILT:
+            for file in filter(Path.is_file, found.path.parent.iterdir()):
+                _put(file, folder / file.name)
+        else:
+            _point(folder / program.name, None if program.comes_with else found)
+
+
+def _put(file: Path, target: Path) -> None:
+    if target.is_file() and not target.is_symlink() and _is_copy(target, file):
+        return
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(file)
+    except OSError:
+        # The cache is on another disk, or somebody else's.
+        shutil.copy2(file, target)
+
+
+def _is_copy(target: Path, file: Path) -> bool:
+    """Whether a file is another, or a copy of it as `copy2` leaves one."""
+    there, here = target.stat(), file.stat()
+    same = (there.st_size, there.st_mtime_ns) == (here.st_size, here.st_mtime_ns)
+    return target.samefile(file) or same
+
+
+def _point(link: Path, found: Found | None) -> None:
+    link.unlink(missing_ok=True)
+    if found:
+        link.symlink_to(found.path)
