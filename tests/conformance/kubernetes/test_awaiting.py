@@ -1,6 +1,12 @@
 """What is waited for, how long, and what is left when it does not come."""
 
+import http.server
+import ssl
+import threading
+
 import pytest
+
+from atoll.core import x509
 
 DEPLOYMENT = """
     labels = {"app": "web"}
@@ -202,4 +208,66 @@ def test_an_api_service_is_awaited_and_says_what_is_missing(program):
     line = program.write(body.replace("LIMIT", "3")).up().refused()
     assert "APIService" in line
     assert "none" in line
+    program.destroy().succeeded()
+
+
+class _Aggregated(http.server.BaseHTTPRequestHandler):
+    """An API server that is aggregated: it comes up late."""
+
+    refusals = 2
+
+    def do_GET(self):
+        late, type(self).refusals = self.refusals > 0, self.refusals - 1
+        self.send_response(503 if late else 200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_words):
+        pass
+
+
+@pytest.fixture
+def aggregated(tmp_path):
+    """The port of such a server, over TLS as the API server demands."""
+    leaf = x509.leaf(x509.authority("aggregated"), x509.Subject("aggregated", hosts=("localhost",)))
+    (tmp_path / "pem").write_bytes(leaf.certificate + leaf.key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "pem")
+    handler = type("_Own", (_Aggregated,), {})
+    with http.server.ThreadingHTTPServer(("localhost", 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+def test_an_api_service_is_awaited_until_it_is_available(program, aggregated, api):
+    body = """
+        service = k8s.core.v1.Service(
+            "service",
+            metadata=meta("aggregated", annotations={"pulumi.com/skipAwait": "true"}),
+            spec={"type": "ExternalName", "external_name": "localhost"},
+            opts=here(),
+        )
+        k8s.apiregistration.v1.APIService(
+            "api",
+            metadata={"name": f"v1.{NAMESPACE}.example.test"},
+            spec={
+                "group": f"{NAMESPACE}.example.test",
+                "version": "v1",
+                "group_priority_minimum": 100,
+                "version_priority": 100,
+                "insecure_skip_tls_verify": True,
+                "service": {"name": "aggregated", "namespace": NAMESPACE, "port": PORT},
+            },
+            opts=here(depends_on=[service]),
+        )
+    """
+    program.write(body.replace("PORT", str(aggregated))).up().succeeded()
+
+    found = api.items("apiregistration.k8s.io/v1", "APIService")
+    (ours,) = (each for each in found if each["metadata"]["name"].endswith(".example.test"))
+    available = {each["type"]: each["status"] for each in ours["status"]["conditions"]}
+    assert available == {"Available": "True"}
     program.destroy().succeeded()
