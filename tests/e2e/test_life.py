@@ -262,3 +262,31 @@ def _arguments(checkout):
         for line in path.read_text().splitlines()
         if line.startswith("command=")
     ]
+
+
+def test_what_was_stopped_as_by_a_reboot_comes_back_as_it_was(up):
+    checkout, _ = up
+    before = looking.generations(checkout, "test")
+    uids = {name: checkout.api("test", name).identifier() for name in ("control-plane", *looking.MEMBERS)}
+
+    checkout.atoll("stop", "test")
+    stopped = checkout.report("status", "test", code=Exit.UNAVAILABLE)
+    report = checkout.report("up", "test")
+
+    assert {each["state"] for each in stopped} == {"STOPPED"}
+    assert report["changes"] == []
+    assert report["problems"] == []
+    assert {name: checkout.api("test", name).identifier() for name in uids} == uids
+    assert looking.generations(checkout, "test") == before
+    running = checkout.report("status", "test")
+    assert {each["name"] for each in running} == {each["name"] for each in stopped}
+    assert all(each["state"] == "RUNNING" and each["memory"] > 0 for each in running)
+
+
+def test_logs_are_shown_by_process_and_an_unknown_one_is_told(up):
+    checkout, _ = up
+
+    assert checkout.atoll("logs", "test", "tern.etcd").stdout
+    assert "heron.kwok: " in checkout.atoll("logs", "test").stdout
+    said = checkout.atoll("logs", "test", "tern.etc", code=Exit.SETTINGS)
+    assert said.stderr.startswith("process: found 'tern.etc'; expected one of: control-plane.etcd, ")

@@ -6,14 +6,15 @@ import os
 import shlex
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from atoll.automation import machine, running, surroundings
+from atoll.automation import machine, processes, running, surroundings
 from atoll.automation.show import Screen
-from atoll.core import naming
+from atoll.core import naming, redaction
 from atoll.core.errors import AtollError, Exit, SettingsError
 from atoll.host import Environment
 
@@ -80,6 +81,37 @@ def down(
 
 
 @app.command()
+def start(env: EnvironmentName) -> None:
+    """Start the local processes of an environment, as they were."""
+    processes.start(processes.known(_environment(env)), Screen())
+
+
+@app.command()
+def stop(env: EnvironmentName) -> None:
+    """Stop the local processes of an environment; its data stays."""
+    processes.stop(_environment(env), Screen())
+
+
+@app.command()
+def status(env: EnvironmentName, *, as_json: AsJson = False) -> None:
+    """Say of each local process whether it runs."""
+    code, found = processes.status(_environment(env), Screen(quiet=as_json))
+    _finish([asdict(each) for each in found] if as_json else None, code)
+
+
+@app.command()
+def logs(
+    env: EnvironmentName,
+    name: Annotated[str | None, typer.Argument(help="A process; all of them unless given.")] = None,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+) -> None:
+    """Print the logs of an environment's local processes."""
+    for line in processes.logs(_environment(env), name, follow=follow):
+        _say(redaction.redact(line))
+
+
+@app.command()
 def recap(env: EnvironmentName, *, as_json: AsJson = False) -> None:
     """Say what is live, one line for each cluster."""
     report = running.recap_of(_environment(env), Screen(quiet=as_json))
@@ -109,7 +141,7 @@ def kubeconfig(
     as_json: AsJson = False,
 ) -> None:
     """Print the path of a kubeconfig that its owner alone can read."""
-    found = running.kubeconfigs(_environment(env), name)
+    found = running.kubeconfigs(_environment(env), name, Screen(to_stderr=True))
     if as_json:
         _print([{"name": each.name, "role": each.role, "path": str(each.path)} for each in found])
     elif name:

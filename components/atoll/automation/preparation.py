@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from atoll import toolchain
-from atoll.automation import surroundings
+from atoll.automation import processes, surroundings
 from atoll.automation.engine import Engine
 from atoll.automation.show import Screen
-from atoll.core.errors import UnavailableError
-from atoll.host import Environment, Supervisor
+from atoll.host import Environment
 from atoll.provider import plugins
 from atoll.provider.plugins import Kind
 
@@ -32,27 +31,13 @@ def prepare(environment: Environment, screen: Screen) -> Prepared:
     environment.create()
     environment.passphrase()
     toolchain.place(environment.bin)
-    if Supervisor(environment).start():
-        screen.say(f"environment {environment.name}: supervisor started in {environment.folder}")
+    processes.start(environment, screen)
     variables = surroundings.own(
         environment, plugins_downloaded=_official(environment, tools["pulumi"], screen)
     )
     engine = Engine(environment, surroundings.inside(environment, os.environ, variables))
     engine.ensure_stack()
     return Prepared(engine, variables)
-
-
-def revive(environment: Environment) -> None:
-    """Brings the processes of an environment back where they died; refuses one that was never made.
-
-    Raises:
-        UnavailableError: there is no such environment.
-    """
-    if not environment.exists:
-        raise UnavailableError(
-            f"environment {environment.name}: found none; expected one that is up. Run: atoll up {environment.name}"
-        )
-    Supervisor(environment).start()
 
 
 def _official(environment: Environment, pulumi: Path, screen: Screen) -> bool:

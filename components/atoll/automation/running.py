@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from atoll.automation import events, looking, preparation, recap
+from atoll.automation import events, looking, preparation, processes, recap
 from atoll.automation.events import Message, Result
 from atoll.automation.looking import Access
 from atoll.automation.recap import Recap
@@ -83,8 +83,7 @@ def check(environment: Environment, screen: Screen) -> Report:
 def recap_of(environment: Environment, screen: Screen) -> Report:
     """What is live now."""
     inventory = declared(environment)
-    preparation.revive(environment)
-    engine = preparation.prepare(environment, screen).engine
+    engine = preparation.prepare(processes.known(environment), screen).engine
     found = looking.live(looking.accesses(environment, inventory), looking.statuses(engine.state()))
     screen.end(found)
     return Report(recap.exit_code(found), found)
@@ -97,10 +96,10 @@ def variables(environment: Environment, screen: Screen) -> dict[str, str]:
         return preparation.prepare(environment, screen).variables
 
 
-def kubeconfigs(environment: Environment, name: str | None) -> list[Access]:
+def kubeconfigs(environment: Environment, name: str | None, screen: Screen) -> list[Access]:
     """The kubeconfigs of an environment, or one of them."""
     inventory = declared(environment)
-    preparation.revive(environment)
+    processes.start(processes.known(environment), screen)
     if name:
         return [looking.access(environment, inventory, name)]
     return looking.accesses(environment, inventory)
