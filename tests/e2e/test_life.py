@@ -206,18 +206,14 @@ def test_kubeconfigs_are_listed_with_their_roles_and_are_for_their_owner_alone(u
     assert unknown.stderr.startswith("kubeconfig: found 'ternn'; expected one of: control-plane, tern, heron")
 
 
-def test_two_runs_at_once_are_told_of_each_other(up):
+def test_a_run_beside_another_is_told_of_it(up):
     checkout, _ = up
-    first = checkout.start("up", "test")
 
-    looking.until(
-        lambda: checkout.atoll("up", "test", code=None).returncode == Exit.LOCKED, "the second is refused"
-    )
-    said = checkout.atoll("up", "test", code=None)
+    with checkout.environment("test").locked("up"):
+        said = checkout.atoll("up", "test", code=Exit.LOCKED)
 
-    first.communicate()
-    assert first.returncode == Exit.DONE
-    assert said.returncode in (Exit.DONE, Exit.LOCKED)
+    assert f"found `atoll up` at work (pid {os.getpid()}); expected nobody" in said.stderr
+    assert checkout.report("up", "test")["exit"] == Exit.DONE
 
 
 def _pid(checkout, name):
