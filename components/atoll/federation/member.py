@@ -13,6 +13,8 @@ from atoll.federation.joining import CLUSTER_NAMESPACE, SYSTEM_LABEL
 from atoll.federation.resources import MemberAccess
 
 _READY_SECONDS = "60"
+_LEAVE_LIMIT = "5m"
+"""Karmada notices after 40 s that a member is dead, and only then gives up on clearing it."""
 
 
 class MemberArgs(TypedDict):
@@ -94,7 +96,11 @@ class Member(Component):
             "spec": spec,
         }
         # Never deleted with the plane: its finalizer is what clears a member that goes on living.
-        options = self.options(depends_on=secrets, provider=self._plane.kubernetes)
+        options = self.options(
+            depends_on=secrets,
+            provider=self._plane.kubernetes,
+            custom_timeouts=pulumi.CustomTimeouts(delete=_LEAVE_LIMIT),
+        )
         return KubernetesObject(self.child("cluster"), manifest, options)
 
     def _metadata(self, name: str, **more: Any) -> dict[str, Any]:
