@@ -80,6 +80,9 @@ def test_a_karmada_that_runs_is_taken_up_and_left_as_it_was(up):
     assert _joined(checkout) == {"tern", "heron"}
     assert looking.generations(checkout, "test") == before
     assert checkout.report("recap", "test")["exit"] == Exit.DONE
+    # Both inventories lie over one base: the policy of its propagation had one name on the shared plane, and went
+    # with the visitor. The plane's owner puts it back.
+    assert checkout.report("up", "test")["exit"] == Exit.DONE
 
 
 def test_a_cluster_that_runs_joins_and_is_left_as_it_was(up):
