@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import psutil
 
 from e2e.checkout import Checkout
 
@@ -48,6 +51,16 @@ def generations(checkout: Checkout, environment: str) -> dict[str, str]:
         live = deployment(checkout, environment, name)
         # A Deployment's resource version moves with its status; its spec and metadata do not.
         found[f"{name} Deployment"] = f"{live['metadata']['generation']} {live['metadata']['annotations']}"
+    return found
+
+
+def processes(folder: Path) -> list[psutil.Process]:
+    """The processes that work in a folder, or name it in their arguments."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
+        words = process.info["cmdline"] or []
+        if any(f"{folder}/" in word for word in [*words, f"{process.info['cwd']}/"]):
+            found.append(process)
     return found
 
 

@@ -16,21 +16,11 @@ pytestmark = pytest.mark.timeout(400)
 GUEST = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "guest", "namespace": "visitors"}}
 
 
-def processes(folder):
-    """The processes that work in a folder, or name it in their arguments."""
-    found = []
-    for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
-        words = process.info["cmdline"] or []
-        if any(f"{folder}/" in word for word in [*words, f"{process.info['cwd']}/"]):
-            found.append(process)
-    return found
-
-
 def listening(folder):
     """The addresses at which the processes of a folder listen."""
     return {
         (connection.laddr.ip, connection.laddr.port)
-        for process in processes(folder)
+        for process in looking.processes(folder)
         for connection in process.net_connections(kind="tcp")
         if connection.status == psutil.CONN_LISTEN
     }
@@ -53,7 +43,7 @@ def test_two_environments_come_up_at_once_and_one_ends_without_the_other(up):
     checkout.atoll("down", "test-1")
 
     assert not folders[1].exists()
-    assert processes(folders[1]) == []
+    assert looking.processes(folders[1]) == []
     for _, port in addresses[1]:
         with socket.socket() as probe:
             # What its clients closed may linger for a minute; nobody listens.
@@ -120,7 +110,7 @@ def test_a_member_that_died_is_named_and_holds_up_nobody(up):
     checkout, _ = up
     stopped = [
         process
-        for process in processes(checkout.environment("test").clusters / "heron")
+        for process in looking.processes(checkout.environment("test").clusters / "heron")
         if "kube-apiserver" in process.name()
     ]
     for process in stopped:
@@ -154,7 +144,7 @@ def test_a_member_that_is_dead_can_leave(up):
     folder = checkout.environment("test").clusters / "skua"
     with checkout.edited("test", lambda it: it["clusters"].update(skua={"driver": "local"})):
         checkout.report("up", "test")
-    for process in processes(folder):
+    for process in looking.processes(folder):
         if "kube-apiserver" in process.name():
             process.suspend()
 
@@ -162,7 +152,7 @@ def test_a_member_that_is_dead_can_leave(up):
 
     assert any("expected to take Karmada's rights away" in problem["text"] for problem in report["problems"])
     assert not folder.exists()
-    assert processes(folder) == []
+    assert looking.processes(folder) == []
     assert _joined(checkout) == {"tern", "heron"}
     assert looking.generations(checkout, "test") == before
 
@@ -201,7 +191,7 @@ def test_nobody_meets_what_the_callers_shell_holds(up):
         name for name in engine_sees if name.startswith("AWS_") and name != "AWS_EC2_METADATA_DISABLED"
     }
     assert "HTTPS_PROXY" not in engine_sees
-    for process in processes(checkout.environment("test").folder):
+    for process in looking.processes(checkout.environment("test").folder):
         assert "planted" not in "".join(process.environ().values())
 
 
@@ -216,7 +206,7 @@ def test_an_environment_whose_state_is_broken_still_goes_down(checkout):
     checkout.atoll("down", "test-3")
 
     assert not folder.exists()
-    assert processes(folder) == []
+    assert looking.processes(folder) == []
     assert command.run(["git", "status", "--porcelain"], cwd=checkout.folder).stdout == ""
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from atoll.core import x509
 from atoll.kubernetes import Kubeconfig
-from e2e.test_environments import processes
+from e2e.looking import processes
 
 pytestmark = pytest.mark.timeout(200)
 _SHORT = 24

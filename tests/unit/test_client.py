@@ -66,6 +66,9 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
+    request_queue_size = 64
+    """Twenty clients connect at once; the default queue of five turns some away on a busy machine."""
+
     def __init__(self, folder):
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: list[tuple[str, str, str, Any, dict[str, str]]] = []

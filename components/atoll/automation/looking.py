@@ -18,7 +18,6 @@ from atoll.platform import CONTROL_PLANE, Inventory
 _PATIENCE = 3.0
 Status = dict[str, Any]
 """The properties of a propagation's status: objects, clusters, delivered."""
-_STATUS_TYPE = "atoll:index:PropagationStatus"
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def access(environment: Environment, inventory: Inventory, name: str) -> Access:
 
 def statuses(state: list[dict[str, Any]]) -> dict[str, Status]:
     """The properties of every propagation's status, by propagation."""
-    found = (resource for resource in state if resource["type"] == _STATUS_TYPE)
+    found = (resource for resource in state if resource["type"] == recap.GATE)
     return {
         resource["inputs"]["name"]: {**resource["inputs"], **(resource.get("outputs") or {})}
         for resource in found

@@ -9,7 +9,7 @@ from atoll.core.errors import Exit
 from atoll.federation.delivery import Wanted
 
 Recap = dict[str, "Tally"]
-_GATE = "atoll:index:PropagationStatus"
+GATE = "atoll:index:PropagationStatus"
 """What a gate finds is counted where it finds it: at each member."""
 
 
@@ -34,7 +34,7 @@ def of_run(places: Iterable[str], results: Iterable[Result]) -> Recap:
     """The recap of an engine's run; what concerns no single cluster counts for the control plane, `places[0]`."""
     names = list(places)
     recap = {name: Tally() for name in names}
-    last = {result.urn: result for result in results if result.type != _GATE}
+    last = {result.urn: result for result in results if result.type != GATE}
     for result in last.values():
         name = result.place or names[0]
         recap[name] = recap.get(name, Tally()).plus(**{result.outcome.value: 1})
