@@ -4,12 +4,13 @@ BIN := .venv/bin
 UV_LOCK := components/atoll/toolchain/locks/uv.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check format bench
+.PHONY: help up down test check soak format bench
 
 help:
 	@echo 'make up      bring the dev environment up'
 	@echo 'make down    remove the dev environment: processes, ports and files'
 	@echo 'make test    run all tests (it has an environment of its own)'
+	@echo 'make soak    the long loops of kills; PART=, ROUNDS= and SEED= choose'
 	@echo 'make check   format, lint, types, import contracts and the fast tests'
 	@echo 'make format  format the code'
 	@echo 'make bench   measure, side by side'
@@ -25,8 +26,12 @@ check: .venv/ready
 	@$(BIN)/pytest tests/unit tests/golden tests/component -n 2
 
 test: check
+	@$(BIN)/atoll tools install && $(BIN)/atoll tools install sops age helm
+	@$(BIN)/pytest tests/conformance tests/e2e -n 2 --dist loadfile
+
+soak: .venv/ready
 	@$(BIN)/atoll tools install
-	@$(BIN)/pytest tests/conformance tests/e2e
+	@PYTHONPATH=tests $(BIN)/python -m soak $(PART) $(ROUNDS:%=--rounds %) $(SEED:%=--seed %)
 
 format: .venv/ready
 	@$(BIN)/ruff format --quiet && $(BIN)/ruff check --fix --quiet

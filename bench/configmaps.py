@@ -1,9 +1,10 @@
 """Measures the plugin for Kubernetes: many ConfigMaps made, left alone and removed by one program.
 
-Run: .venv/bin/python -m bench.configmaps [COUNT]
+Run: .venv/bin/python -m bench.configmaps [COUNT [PROVIDERS]]
 
-It starts a cluster of its own in a temporary folder and stops it at the end. CPU is that of the engine, its
-language host and its plugins together; the load average tells how idle the machine was.
+It starts a cluster of its own in a temporary folder and stops it at the end. CPU is that of the engine and its
+language host, and of plugins that end with them; memory is the highest of all plugins together (providers
+and language host, not the program); the load average tells how idle the machine was.
 """
 
 import os
@@ -22,25 +23,31 @@ from atoll.core import command
 from atoll.core.effect import Context
 from atoll.host import Environment, Ports, Supervisor
 from atoll.provider import plugins
+from bench import memory
 
-_COUNT = 200
+_CASES = ((200, 1), (500, 10))
+"""ConfigMaps and Providers."""
 _PROGRAM = """
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-cluster = kubernetes.Provider("cluster", kubeconfig={kubeconfig!r}, cluster_identifier="bench")
+clusters = [
+    kubernetes.Provider(f"cluster-{{number}}", kubeconfig={kubeconfig!r}, cluster_identifier="bench")
+    for number in range({providers})
+]
 for number in range({count}):
     kubernetes.core.v1.ConfigMap(
         f"config-{{number}}",
         metadata={{"name": f"config-{{number}}", "namespace": "default"}},
         data={{"number": str(number), "text": "x" * 200}},
-        opts=pulumi.ResourceOptions(provider=cluster),
+        opts=pulumi.ResourceOptions(provider=clusters[number % {providers}]),
     )
 """
 _OPERATIONS = {
     "up": ["up", "--skip-preview", "--yes"],
     "preview, no change": ["preview"],
     "up, no change": ["up", "--skip-preview", "--yes"],
+    "up as typed, no change": ["up", "--yes"],
     "refresh": ["refresh", "--skip-preview", "--yes"],
     "destroy": ["destroy", "--skip-preview", "--yes"],
     "preview of all": ["preview"],
@@ -83,15 +90,25 @@ def _spent() -> float:
 
 
 def _measure(argv: list[str | Path], variables: dict[str, str], project: Path) -> str:
-    cpu, begin = _spent(), time.perf_counter()
-    command.run(argv, env=variables, cwd=project)
-    seconds = time.perf_counter() - begin
-    return f"{seconds:6.2f} s   {_spent() - cpu:6.2f} s CPU   load {os.getloadavg()[0]:.1f}"
+    with memory.Sampler(Path(variables["PULUMI_HOME"])) as sampler:
+        cpu, begin = _spent(), time.perf_counter()
+        command.run(argv, env=variables, cwd=project)
+        seconds = time.perf_counter() - begin
+    taken = sampler.highest
+    return (
+        f"{seconds:6.2f} s   {_spent() - cpu:6.2f} s CPU   load {os.getloadavg()[0]:.1f}   {taken.processes:3} plugin "
+        f"processes, {taken.rss / 2**20:.0f} MiB RSS, {taken.pss / 2**20:.0f} MiB PSS"
+    )
 
 
 def main() -> None:
     """Prints one line for each operation."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else _COUNT
+    given = [int(word) for word in sys.argv[1:]]
+    for count, providers in [(given[0], given[1] if given[1:] else 1)] if given else _CASES:
+        _case(count, providers)
+
+
+def _case(count: int, providers: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
         programs = toolchain.ensure(["pulumi", "pulumi-language-python"])
@@ -100,16 +117,19 @@ def main() -> None:
             (folder / made).mkdir()
         chosen = plugins.install(folder / "engine", programs["pulumi"], variables)
         print(
-            f"{count} ConfigMaps; kubernetes: {next(p.kind for p in chosen if p.name == 'kubernetes')} plugin"
+            f"{count} ConfigMaps by {providers} Providers; "
+            f"kubernetes: {next(p.kind for p in chosen if p.name == 'kubernetes')} plugin"
         )
         with _cluster(folder) as kubeconfig:
             project = folder / "project"
             (project / "Pulumi.yaml").write_text("name: bench\nruntime: python\n")
-            (project / "__main__.py").write_text(_PROGRAM.format(kubeconfig=kubeconfig, count=count))
+            (project / "__main__.py").write_text(
+                _PROGRAM.format(kubeconfig=kubeconfig, count=count, providers=providers)
+            )
             engine: list[str | Path] = [programs["pulumi"], "--non-interactive"]
             command.run([*engine, "stack", "init", "bench"], env=variables, cwd=project)
             for name, words in _OPERATIONS.items():
-                print(f"{name:20}{_measure([*engine, *words], variables, project)}", flush=True)
+                print(f"{name:24}{_measure([*engine, *words], variables, project)}", flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -6,7 +6,7 @@ import pytest
 
 from atoll.core import naming
 from atoll.platform import load
-from harness import environments
+from harness import environments, sealing
 from harness.recording import open_texts, plain
 
 _SECRET_OUTPUTS = {
@@ -14,7 +14,12 @@ _SECRET_OUTPUTS = {
     "ExistingCluster": {"access"},
     "LocalControlPlane": {"access"},
     "MemberAccess": {"token", "impersonatorToken"},
+    "SealedSecret": {"data"},
 }
+
+
+_CREDENTIALS = ("/access", "/token", "/impersonatorToken", "/data")
+"""How what the recording engine gives for one ends."""
 
 
 def _existing(values):
@@ -25,10 +30,13 @@ def _existing(values):
     reef |= {"driver": "kubeconfig", "kubeconfig": {"file": "r.yaml"}}
 
 
-@pytest.fixture(params=[*environments.NAMES, "existing"])
+_EDITS = {"existing": _existing, "sealed": sealing.add}
+
+
+@pytest.fixture(params=[*environments.NAMES, *_EDITS])
 def record(request, edited):
-    if request.param == "existing":
-        return edited("dev", _existing)
+    if request.param in _EDITS:
+        return edited("dev", _EDITS[request.param])
     return environments.recorded(request.param)
 
 
@@ -39,8 +47,8 @@ def _kubernetes(record):
 def test_every_child_has_its_component_for_a_parent(record):
     for each in record.resources.values():
         kind, name = each.component
-        assert kind in {"ControlPlane", "Cluster", "Member", "Propagation"}
-        if each.custom:
+        assert kind in {"ControlPlane", "Cluster", "Member", "Propagation", "Key", "SealedSecret"}
+        if each.custom and kind != "SealedSecret":
             assert each.request.parent.endswith(f"::atoll:index:{kind}::{name}")
 
 
@@ -89,13 +97,13 @@ def test_credentials_are_secret_where_they_come_from(record):
 def test_credentials_are_secret_wherever_they_go(record):
     for each in record.resources.values():
         shown = open_texts(each.inputs)
-        assert not [text for text in shown if text.endswith(("/access", "/token", "/impersonatorToken"))]
+        assert not [text for text in shown if text.endswith(_CREDENTIALS)]
 
 
 def test_no_component_exports_a_credential(record):
     for outputs in record.exported.values():
         shown = open_texts(outputs)
-        assert not [text for text in shown if text.endswith(("/access", "/token", "/impersonatorToken"))]
+        assert not [text for text in shown if text.endswith(_CREDENTIALS)]
 
 
 def test_no_policy_names_nobody_since_that_means_everybody(record):

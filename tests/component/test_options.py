@@ -37,4 +37,5 @@ def test_a_cluster_has_a_provider_only_where_a_program_asks_for_one():
     assert not recording.record(_program, "dev").of_type("providers:kubernetes")
     (provider,) = recording.record(asks, "dev").of_type("providers:kubernetes")
     assert provider.inputs["clusterIdentifier"] == "lagoon"
+    assert provider.inputs["skipUpdateUnreachable"] == "true"
     assert [urn.rpartition("::")[2] for urn in provider.request.replace_with] == ["lagoon-local"]

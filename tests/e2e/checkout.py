@@ -3,11 +3,13 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import venv
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,14 @@ PLANTED = {
 
 
 class Checkout:
-    """A checkout that tests may change. `home` is where its environments live."""
-
-    command = str(Path(sys.executable).parent / "atoll")
+    """A checkout that tests may change. `home` is where its environments live, temporary files lie beside it."""
 
     def __init__(self, folder: Path, home: Path) -> None:
         self.folder, self.home = folder, home
-        self.variables = {**os.environ, **PLANTED, "ATOLL_HOME": str(home)}
+        self.command = str(Path(sys.executable).parent / "atoll")
+        self.temporary = home.parent / "tmp"
+        self.temporary.mkdir(exist_ok=True)
+        self.variables = {**os.environ, **PLANTED, "ATOLL_HOME": str(home), "TMPDIR": str(self.temporary)}
 
     def atoll(self, *words: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Runs the command; `code` is the exit code that it must end with, None for any."""
@@ -41,7 +44,9 @@ class Checkout:
 
     def report(self, *words: str, code: int | None = 0) -> Any:
         """What the command prints as JSON."""
-        found: Any = json.loads(self.atoll(*words, "--json", code=code).stdout)
+        done = self.atoll(*words, "--json", code=code)
+        assert done.stdout, f"{words}: {done.returncode}\n{done.stderr}"
+        found: Any = json.loads(done.stdout)
         return found
 
     def shell(self, environment: str, script: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
@@ -61,8 +66,12 @@ class Checkout:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Starts the command without waiting for it."""
+        return self.begin([self.command, *words])
+
+    def begin(self, argv: list[str]) -> subprocess.Popen[str]:
+        """Starts a program in the checkout without waiting for it."""
         return subprocess.Popen(
-            [self.command, *words],
+            argv,
             cwd=self.folder,
             env=self.variables,
             stdout=subprocess.PIPE,
@@ -79,6 +88,27 @@ class Checkout:
         path = self.atoll("kubeconfig", environment, cluster).stdout.strip()
         return Api(Kubeconfig.read(Path(path).read_text()))
 
+    def repinned(self, versions: Mapping[str, str]) -> "Checkout":
+        """The same checkout and environments, run by a copy of Atoll's code whose table names other versions.
+
+        The sources stay, so that a program is another one within the seconds that linking takes.
+        """
+        python = self.folder / ".venv" / "bin" / "python"
+        if not python.exists():
+            venv.create(self.folder / ".venv", with_pip=False)
+            (packages,) = self.folder.glob(".venv/lib/python*/site-packages")
+            ours = Path(yaml.__file__).parent.parent
+            (packages / "checkout.pth").write_text(f"{self.folder}/components\n{ours}\n")
+            script = f"#!{python}\nfrom atoll.automation.command_line import main\nmain()\n"
+            (python.parent / "atoll").write_text(script)
+            (python.parent / "atoll").chmod(0o755)
+        table = self.folder / "components" / "atoll" / "toolchain" / "tools.toml"
+        original = (ROOT / table.relative_to(self.folder)).read_text()
+        table.write_text(_HEAD.join(_repinned(entry, versions) for entry in original.split(_HEAD)))
+        other = Checkout(self.folder, self.home)
+        other.command = str(python.parent / "atoll")
+        return other
+
     @contextlib.contextmanager
     def edited(self, name: str, change: Callable[[dict[str, Any]], None]) -> Iterator[None]:
         """The inventory with a change, for the length of a test."""
@@ -94,8 +124,11 @@ class Checkout:
 
 
 @contextlib.contextmanager
-def made() -> Iterator[Checkout]:
-    """A copy of what Git would commit here; its folder's name is short, since sockets live under it."""
+def made(*, keep: bool = False) -> Iterator[Checkout]:
+    """A copy of what Git would commit here; its folder's name is short, since sockets live under it.
+
+    It is removed in the end, unless whoever looks for a fault wants to `keep` it.
+    """
     base = Path(tempfile.mkdtemp(prefix="atoll-"))
     try:
         folder = base / "atoll"
@@ -113,7 +146,23 @@ def made() -> Iterator[Checkout]:
         _commit(folder)
         yield Checkout(folder, base / "home")
     finally:
-        shutil.rmtree(base)
+        if not keep:
+            shutil.rmtree(base)
+
+
+_HEAD = "[[program]]\n"
+_TELLS = {"etcd": 'ldflags = "-X go.etcd.io/etcd/api/v3/version.Version={version}"'}
+"""What makes a program say its version that does not take it from the table's own flags."""
+
+
+def _repinned(entry: str, versions: Mapping[str, str]) -> str:
+    """One program of the table, of another version where that is wanted; what is on PATH does not fit then."""
+    name = re.match(r'name = "(.*)"', entry)
+    if name is None or name[1] not in versions:
+        return entry
+    version, own = versions[name[1]], _TELLS.get(name[1], "")
+    entry = re.sub(r'^version = ".*"$', f'version = "{version}"\n{own}', entry, flags=re.MULTILINE)
+    return re.sub(r'^fits = ".*"$', f'fits = "=={version}"', entry, flags=re.MULTILINE)
 
 
 def _commit(folder: Path) -> None:

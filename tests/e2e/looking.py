@@ -1,12 +1,12 @@
 """What the clusters of an environment say of themselves, each through its own API."""
 
-import time
-from collections.abc import Callable
+import re
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from atoll.kubernetes import Api, Kubeconfig
 from e2e.checkout import Checkout
 
 DEPLOYMENT = {
@@ -15,6 +15,11 @@ DEPLOYMENT = {
     "metadata": {"name": "light", "namespace": "beacon"},
 }
 MEMBERS = ("tern", "heron")
+
+
+def api(kubeconfig: Path) -> Api:
+    """The API server that a kubeconfig's file leads to."""
+    return Api(Kubeconfig.read(kubeconfig.read_text()))
 
 
 def deployment(checkout: Checkout, environment: str, cluster: str) -> dict[str, Any]:
@@ -64,9 +69,36 @@ def processes(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    """Waits for something to be so."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not so after {seconds} s"
-        time.sleep(0.2)
+def workers(folder: Path) -> dict[str, list[psutil.Process]]:
+    """What an engine runs for an environment, by what it is: `pulumi`, `program`, `plugin-atoll`, ..."""
+    found: dict[str, list[psutil.Process]] = {}
+    for process in psutil.process_iter(["cmdline"]):
+        role = _role(process.info["cmdline"] or [])
+        if role and _works_for(process, folder):
+            found.setdefault(role, []).append(process)
+    return found
+
+
+_ROLES = (
+    # A plugin is known by its module or, before its launcher has become that, by its launcher.
+    (re.compile(r"^atoll\.provider\.(\w+)|/pulumi-resource-(\w+)$"), "plugin-{}"),
+    (re.compile(r"/pulumi-language-python$"), "language-host"),
+    (re.compile(r"/pulumi-language-python-exec$"), "program"),
+    # Typed by hand, it has no folder.
+    (re.compile(r"(?:^|/)pulumi$"), "pulumi"),
+)
+
+
+def _role(words: list[str]) -> str | None:
+    for pattern, role in _ROLES:
+        # The launcher's interpreter and its options come first; further words are arguments.
+        for match in filter(None, map(pattern.search, words[:6])):
+            return role.format(next((part for part in match.groups() if part), ""))
+    return None
+
+
+def _works_for(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return process.environ().get("ATOLL_ENVIRONMENT") == str(folder)
+    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        return False

@@ -11,6 +11,7 @@ import yaml
 from atoll.core import command
 from atoll.core.errors import Exit
 from e2e import looking
+from harness.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 GUEST = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "guest", "namespace": "visitors"}}
@@ -132,9 +133,7 @@ def test_a_member_that_died_is_named_and_holds_up_nobody(up):
     assert report["clusters"]["tern"]["failed"] == 0
     assert served == {"level": "debug"}
     assert any("heron" in f"{problem['cluster']} {problem['text']}" for problem in report["problems"])
-    looking.until(
-        lambda: checkout.report("up", "test", code=None)["exit"] == Exit.DONE, "all is well again", 150
-    )
+    until(lambda: checkout.report("up", "test", code=None)["exit"] == Exit.DONE, "all is well again", 150)
     assert checkout.report("recap", "test")["exit"] == Exit.DONE
 
 
@@ -162,14 +161,14 @@ def test_a_run_that_was_killed_is_taken_up_by_the_next(up):
     with checkout.edited("test", lambda it: it["clusters"].update(skua={"driver": "local"})):
         run = checkout.start("up", "test")
         clusters = checkout.environment("test").clusters
-        looking.until((clusters / "skua" / "pki" / "ca.crt").exists, "the cluster is begun")
+        until((clusters / "skua" / "pki" / "ca.crt").exists, "the cluster is begun")
         engine = [
             each for each in psutil.Process(run.pid).children(recursive=True) if each.name() == "pulumi"
         ]
         for process in (psutil.Process(run.pid), *engine):
             process.kill()
         run.communicate()
-        looking.until(lambda: not any(each.is_running() for each in engine), "the engine is gone")
+        until(lambda: not any(each.is_running() for each in engine), "the engine is gone")
 
         report = checkout.report("up", "test")
 
@@ -187,10 +186,13 @@ def test_nobody_meets_what_the_callers_shell_holds(up):
     engine_sees = dict(line.split("=", 1) for line in shell.splitlines() if "=" in line)
 
     assert engine_sees["KUBECONFIG"] == os.devnull
-    assert not {
-        name for name in engine_sees if name.startswith("AWS_") and name != "AWS_EC2_METADATA_DISABLED"
-    }
-    assert "HTTPS_PROXY" not in engine_sees
+    assert not {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY"} & engine_sees.keys()
+    folder = str(checkout.environment("test").folder)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        assert engine_sees[name].startswith(folder)
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KMS"):
+        assert engine_sees[name].startswith("http://127.0.0.1:")
+    assert not [name for name, value in engine_sees.items() if "planted" in value.lower()]
     for process in looking.processes(checkout.environment("test").folder):
         assert "planted" not in "".join(process.environ().values())
 

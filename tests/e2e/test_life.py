@@ -7,6 +7,7 @@ import pytest
 
 from atoll.core.errors import Exit
 from e2e import looking
+from harness.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -121,6 +122,7 @@ def test_a_member_that_joins_and_leaves_touches_no_other(up):
         "LocalCluster skua-local",
         "Member skua",
         "MemberAccess skua-access",
+        "MemberStatus skua-status",
         "Secret skua-impersonator",
         "Secret skua-token",
     }
@@ -164,9 +166,7 @@ def test_what_somebody_deleted_on_the_plane_is_found_and_put_back(up):
     checkout, _ = up
     checkout.api("test", "control-plane").delete(looking.DEPLOYMENT)
     gone = {name: checkout.api("test", name) for name in looking.MEMBERS}
-    looking.until(
-        lambda: not any(api.get(looking.DEPLOYMENT) for api in gone.values()), "the members lose it"
-    )
+    until(lambda: not any(api.get(looking.DEPLOYMENT) for api in gone.values()), "the members lose it")
 
     live = checkout.report("recap", "test", code=Exit.FAILED)
     report = checkout.report("up", "test")
@@ -184,7 +184,7 @@ def test_a_process_that_is_killed_comes_back_with_its_data(up):
 
     pid = _pid(checkout, "tern.etcd")
     os.kill(pid, signal.SIGKILL)
-    looking.until(lambda: _pid(checkout, "tern.etcd") not in (0, pid) and api.healthy(), "the store is back")
+    until(lambda: _pid(checkout, "tern.etcd") not in (0, pid) and api.healthy(), "the store is back")
 
     assert looking.deployment(checkout, "test", "tern")["metadata"]["uid"] == uid
     assert checkout.report("up", "test")["changes"] == []
@@ -266,7 +266,7 @@ def test_what_was_stopped_as_by_a_reboot_comes_back_as_it_was(up):
     uids = {name: checkout.api("test", name).identifier() for name in ("control-plane", *looking.MEMBERS)}
 
     checkout.atoll("stop", "test")
-    stopped = checkout.report("status", "test", code=Exit.UNAVAILABLE)
+    stopped = checkout.report("status", "test", code=Exit.UNAVAILABLE)["processes"]
     report = checkout.report("up", "test")
 
     assert {each["state"] for each in stopped} == {"STOPPED"}
@@ -274,7 +274,7 @@ def test_what_was_stopped_as_by_a_reboot_comes_back_as_it_was(up):
     assert report["problems"] == []
     assert {name: checkout.api("test", name).identifier() for name in uids} == uids
     assert looking.generations(checkout, "test") == before
-    running = checkout.report("status", "test")
+    running = checkout.report("status", "test")["processes"]
     assert {each["name"] for each in running} == {each["name"] for each in stopped}
     assert all(each["state"] == "RUNNING" and each["memory"] > 0 for each in running)
 

@@ -17,7 +17,11 @@ SECRET = "1b47061264138c4ac30d75fd1eb44270"
 PROJECT = "atoll"
 _STACK = "pulumi:pulumi:Stack"
 
-_OUTPUTS = ("access", "endpoint", "identifier", "authority", "token", "impersonatorToken")
+_OUTPUTS = (
+    *("access", "endpoint", "identifier", "authority", "token", "impersonatorToken"),
+    *("arn", "keyId"),
+    *("data", "revision", "sources"),
+)
 
 
 @dataclass(frozen=True)

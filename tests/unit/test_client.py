@@ -4,6 +4,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
@@ -13,7 +14,7 @@ import pytest
 from atoll.core import x509
 from atoll.core.errors import UnavailableError
 from atoll.core.x509 import Subject
-from atoll.kubernetes import Api, ApiError, Kubeconfig, UnreachableError
+from atoll.kubernetes import Api, ApiError, Kubeconfig, Pace, UnreachableError, client, credentials
 
 AUTHORITY = x509.authority("test-ca")
 SERVER = x509.leaf(AUTHORITY, Subject("server", hosts=("127.0.0.1",)))
@@ -45,13 +46,17 @@ class Handler(BaseHTTPRequestHandler):
         answers = server.answers.get(
             (self.command, path), [(404, {"message": "not there", "reason": "NotFound"})]
         )
-        code, value = answers.pop(0) if len(answers) > 1 else answers[0]
+        code, value, *more = answers.pop(0) if len(answers) > 1 else answers[0]
         if code == 0:
             self.close_connection = True
             return
         data = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.send_response(code)
+        if path in server.said:
+            self.send_header("warning", server.said[path])
         self.send_header("content-length", str(len(data)))
+        for name, text in more:
+            self.send_header(name, text)
         self.end_headers()
         self.wfile.write(data)
 
@@ -73,7 +78,8 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: list[tuple[str, str, str, Any, dict[str, str]]] = []
         self.peers: set[Any] = set()
-        self.answers: dict[tuple[str, str], list[tuple[int, Any]]] = {("GET", "/api/v1"): [(200, CORE)]}
+        self.said: dict[str, str] = {}
+        self.answers: dict[tuple[str, str], list[tuple[Any, ...]]] = {("GET", "/api/v1"): [(200, CORE)]}
         (folder / "pair.pem").write_bytes(SERVER.certificate + SERVER.key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "pair.pem")
@@ -105,7 +111,7 @@ def server(tmp_path):
 def api(server):
     made = Api(server.kubeconfig)
     yield made
-    made._pool.clear()
+    made.close()
 
 
 @pytest.fixture
@@ -119,7 +125,7 @@ def reach():
 
     yield reach
     for each in made:
-        each._pool.clear()
+        each.close()
 
 
 def test_an_object_is_asked_for_where_discovery_says_that_it_is(server, api):
@@ -220,6 +226,60 @@ def test_an_error_of_the_server_is_told_in_its_words(server, api, code, status, 
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH"])
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_server_that_asks_for_time_has_answered(server, api, method, code):
+    server.answers[method, "/x"] = [(code, {"message": "later"}, ("retry-after", "7"))]
+    with pytest.raises(ApiError, match="later") as raised:
+        api.request(method, "/x")
+    assert (raised.value.code, raised.value.retry_after) == (code, 7)
+    assert len(server.asked) == 1
+
+
+def test_what_is_read_is_asked_for_again_by_who_is_patient(server, api):
+    server.answers["GET", "/x"] = [(0, None), (500, {}), (429, {}, ("retry-after", "0")), (200, {"a": 1})]
+    assert api.patiently(30).request("GET", "/x") == {"a": 1}
+    assert len(server.asked) == 4
+
+
+def test_who_can_ask_again_does_not_wait_long_for_one_answer(reach, monkeypatch):
+    monkeypatch.setattr(client, "_READ_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        kubeconfig = Kubeconfig(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        begun = time.monotonic()
+        with pytest.raises(UnreachableError, match="timed out"):
+            reach(kubeconfig).patiently(0.2).request("GET", "/x")
+        assert time.monotonic() - begun < 5
+
+
+def test_what_is_written_is_for_its_writer_to_repeat(server, api):
+    server.answers["PATCH", "/x"] = [(503, {"message": "not now"}), (200, {})]
+    with pytest.raises(ApiError, match="not now"):
+        api.patiently(30).request("PATCH", "/x", {})
+    assert len(server.asked) == 1
+
+
+def test_a_watch_tells_the_metadata_of_each_change_until_it_ends(server, api):
+    events = [{"type": kind, "object": {"metadata": {"name": kind.lower()}}} for kind in ("ADDED", "DELETED")]
+    server.answers["GET", "/x"] = [(200, b"".join(json.dumps(each).encode() + b"\n" for each in events))]
+
+    assert [each["name"] for each in api.watch("/x", seconds=5)] == ["added", "deleted"]
+    _, _, query, _, headers = server.asked[-1]
+    assert query == "watch=true&resourceVersion=0&timeoutSeconds=5"
+    assert "PartialObjectMetadata" in headers["accept"]
+
+
+def test_a_watch_that_is_refused_or_expires_is_an_error_of_the_server(server, api):
+    server.answers["GET", "/x"] = [(403, {"message": "not you"})]
+    with pytest.raises(ApiError, match="not you"):
+        api.watch("/x", seconds=5)
+    gone = {"type": "ERROR", "object": {"code": 410, "message": "too old"}}
+    server.answers["GET", "/x"] = [(200, json.dumps(gone).encode() + b"\n")]
+    with pytest.raises(ApiError, match="too old") as raised:
+        list(api.watch("/x", seconds=5))
+    assert raised.value.code == 410
+
+
 def test_an_answer_that_is_no_json_is_text(server, api):
     server.answers["GET", "/readyz"] = [(200, b"ok")]
     assert api.request("GET", "/readyz")["text"] == "ok"
@@ -310,3 +370,65 @@ def test_many_threads_share_one_client(server, api):
     for thread in threads:
         thread.join()
     assert len(server.asked) == 20
+
+
+@pytest.fixture
+def asking(server, reach, monkeypatch):
+    """Makes a client whose plugin yields one token after the other."""
+
+    def make(*tokens):
+        yields = iter(tokens)
+        monkeypatch.setattr(credentials, "ask", lambda _plugin: credentials.Credentials(token=next(yields)))
+        return reach(replace(server.kubeconfig, certificate=b"", key=b"", plugin=credentials.Plugin("x")))
+
+    return make
+
+
+def test_what_a_plugins_token_no_longer_opens_is_asked_once_more_with_a_new_one(server, asking):
+    api = asking("old", "new", "never")
+    server.answers["GET", "/x"] = [(401, {"message": "who?"}), (200, {"a": 1})]
+
+    assert api.request("GET", "/x") == {"a": 1}
+    api.request("GET", "/x")
+
+    assert [headers["authorization"] for *_, headers in server.asked] == [
+        "Bearer old",
+        "Bearer new",
+        "Bearer new",
+    ]
+
+
+def test_a_server_that_opens_to_no_token_is_asked_twice_and_believed(server, asking):
+    api = asking("a", "b", "c")
+    server.answers["GET", "/x"] = [(401, {"message": "who?"})]
+
+    with pytest.raises(ApiError, match=r"who\?"):
+        api.request("GET", "/x")
+
+    assert len(server.asked) == 2
+
+
+def test_a_pace_lets_a_burst_through_and_then_one_after_the_other(monkeypatch):
+    now, slept = [0.0], list[float]()
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr("time.sleep", slept.append)
+    pace = Pace(qps=2, burst=2)
+
+    for _ in range(4):
+        pace.wait()
+    now[0] = 100.0
+    pace.wait()
+
+    assert slept == [0, 0, 0.5, 1.0, 0]
+
+
+def test_what_a_server_says_beside_its_answer_is_told_to_who_listens(server, api):
+    text = '299 - "v1 Endpoints is deprecated; use \\"slices\\""'
+    server.answers["GET", "/x"] = [(200, {"a": 1})]
+    server.said["/x"] = text
+    heard: list[str] = []
+
+    assert api.telling(heard.append).request("GET", "/x") == {"a": 1}
+    api.request("GET", "/x")
+
+    assert heard == ['v1 Endpoints is deprecated; use "slices"']

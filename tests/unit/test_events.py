@@ -4,6 +4,7 @@ import pytest
 
 from atoll.automation import events
 from atoll.automation.events import Message, Outcome, Reader, Result, Severity
+from atoll.core.errors import Exit, ending, ending_of
 
 PREFIX = "urn:pulumi:dev::atoll::"
 STACK = f"{PREFIX}pulumi:pulumi:Stack::atoll-dev"
@@ -51,6 +52,23 @@ def _read(*given, preview=False, reader=None):
 )
 def test_an_operation_that_is_done_is_told_in_ansibles_words(operation, outcome, verb):
     assert _read(_done(OBJECT, operation)) == [Result(OBJECT, outcome, verb, None)]
+
+
+@pytest.mark.parametrize("code", [Exit.UNAVAILABLE, Exit.REFUSED])
+def test_what_failed_knows_the_exit_code_that_its_provider_told(code):
+    told = {"severity": "debug", "urn": LOCAL, "message": f"{ending(code)}\n"}
+
+    assert _read({"diagnosticEvent": told}, _failed(LOCAL, "create"), _failed(OBJECT, "create")) == [
+        Result(LOCAL, Outcome.FAILED, "failed", None, code=code),
+        Result(OBJECT, Outcome.FAILED, "failed", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "atoll: exit code ", "atoll: exit code 99", "atoll: exit code 4 or so", "4"]
+)
+def test_no_other_line_is_taken_for_an_exit_code(text):
+    assert ending_of(text) is None
 
 
 def test_a_result_tells_how_long_it_took_and_what_changed():
@@ -132,6 +150,11 @@ def test_a_declared_provider_is_told():
         ),
         ({"severity": "warning", "message": "old"}, [Message(Severity.WARNING, "old")]),
         ({"severity": "info", "message": "hello"}, []),
+        ({"severity": "info", "message": "hello", "urn": OBJECT}, []),
+        (
+            {"severity": "info", "message": "near its end", "urn": LOCAL},
+            [Message(Severity.NOTE, "near its end")],
+        ),
         ({"severity": "debug", "message": "hello"}, []),
         ({"severity": "error", "message": " \n"}, []),
         (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from atoll.federation import delivery, joining, placement
+from atoll.federation import Concealed, concealed, delivery, joining, placement
 from atoll.federation.delivery import REVISION, Wanted
 from atoll.federation.delivery_effects import PropagationStatus
 from atoll.federation.joining_effects import TOKEN_LIFE, MemberAccess
@@ -54,7 +54,7 @@ def test_namespaces_alone_are_kept_from_karmadas_own_propagation(manifest):
 def test_what_nothing_on_the_plane_makes_ready_is_not_awaited_there(manifest):
     annotations = placement.template(manifest)["metadata"]["annotations"]
     awaited = annotations.get("pulumi.com/skipAwait") != "true"
-    assert awaited == (manifest["kind"] in {"Namespace", "ConfigMap", "ResourceQuota"})
+    assert awaited == (manifest["kind"] in {"Namespace", "ConfigMap"})
 
 
 @given(st.lists(st.tuples(KINDS, NAMES, ANY_NAMES), min_size=2, max_size=2, unique=True))
@@ -282,3 +282,10 @@ def test_tokens_are_renewed_when_less_than_a_third_of_their_life_is_left(days, l
 def test_tokens_that_were_never_made_are_made():
     assert MemberAccess().stale({}, {}) == "its tokens were never made"
     assert joining.token_request(int(TOKEN_LIFE.total_seconds()))["spec"] == {"expirationSeconds": 31536000}
+
+
+def test_a_concealed_leaf_is_written_as_it_is_and_its_revision_is_that_of_what_stands_for_it():
+    manifest = {"kind": "Secret", "data": Concealed({"a": "b"}, "r1"), "list": [Concealed("x", "r2"), "y"]}
+
+    assert concealed.written(manifest) == {"kind": "Secret", "data": {"a": "b"}, "list": ["x", "y"]}
+    assert concealed.shown(manifest) == {"kind": "Secret", "data": "r1", "list": ["r2", "y"]}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from atoll.core.errors import Exit, SettingsError, UnavailableError
 from atoll.platform import environments, load, preflight, reading
-from atoll.platform.inventory import Cluster, ControlPlane, Kubeconfig
+from atoll.platform.inventory import Cluster, ControlPlane, Kms, Kubeconfig
 from atoll.platform.resolution import resolve
 from harness import environments as stacks
 
@@ -43,6 +43,16 @@ def test_the_smallest_inventory(write):
 
     assert (found.environment, found.control_plane) == ("dev", ControlPlane("local"))
     assert (dict(found.clusters), dict(found.propagations), dict(found.groups)) == ({}, {}, {"all": ()})
+
+
+def test_keys_are_kept_here_unless_the_inventory_names_a_kms(write):
+    elsewhere = "kms: {driver: aws, key: alias/mine, region: eu-central-1}\n"
+
+    here = load(write(dev="controlPlane: {driver: local}\n"), "dev")
+    there = load(write(dev="controlPlane: {driver: local}\n" + elsewhere), "dev")
+
+    assert here.kms == Kms("local")
+    assert there.kms == Kms("aws", "alias/mine", "eu-central-1", None)
 
 
 def test_a_cluster_has_what_environment_groups_and_itself_say(write):

@@ -29,9 +29,9 @@ def test_files_are_found_from_the_kubeconfigs_folder(tmp_path):
         ("- a", None, "found no mapping"),
         (ONE.text(), "two", "found 'two'; expected one of: one"),
         (
-            ONE.text().replace("token", "x").replace("client-certificate-data", "exec"),
+            ONE.text().replace("client-certificate-data", "auth-provider"),
             None,
-            "credential plugin",
+            "found an auth-provider",
         ),
         (ONE.text().replace("server: https://127.0.0.1:1", "x: y"), None, "found no server"),
         (

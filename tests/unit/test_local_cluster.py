@@ -1,11 +1,8 @@
 import dataclasses
 import itertools
-import os
 import re
 import stat
-import tempfile
 import threading
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,13 +14,12 @@ from hypothesis import strategies as st
 from atoll.cluster import manifests
 from atoll.cluster.local import credentials, launch, programs
 from atoll.cluster.local.seat import PORTS, SUBJECTS, Seat
-from atoll.core import x509
 from atoll.core.effect import Context
-from atoll.core.errors import AtollError, NotReadyError, UnavailableError
-from atoll.core.x509 import Subject
+from atoll.core.errors import AtollError, NotReadyError
 from atoll.federation.local import manifests as karmada_manifests
 from atoll.federation.local import programs as karmada
-from atoll.host import Environment, Program, Supervisor
+from atoll.host import Environment
+from atoll.kubernetes import ApiError
 
 MEMBER_PORTS = (*PORTS, "kube-scheduler", "kwok")
 MEMBER_PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
@@ -98,6 +94,7 @@ def test_an_api_server_takes_nobody_unknown_and_encrypts(everything):
     assert flags["client-ca-file"] == flags["etcd-cafile"] == "/data/lagoon/pki/ca.crt"
     assert flags["tls-min-version"] == "VersionTLS13"
     assert flags["encryption-provider-config"] == "/data/lagoon/pki/encryption.yaml"
+    assert programs.NOTICES_KEYS in everything[1].argv
     assert flags["etcd-servers"].startswith("https://127.0.0.1:")
 
 
@@ -200,76 +197,9 @@ def test_secrets_and_what_carries_them_are_encrypted_at_rest(made):
 
 
 def test_two_clusters_have_keys_of_their_own():
-    one, two = (credentials.encryption(("secrets",), bytes([number]) * 32) for number in (1, 2))
-    assert one != two
-
-
-def _contents(seat):
-    return {path.name: path.read_bytes() for path in (seat.folder / "pki").iterdir()}
-
-
-@pytest.fixture
-def small(tmp_path):
-    seat = _seat(tmp_path, PORTS, ())
-    return seat, credentials.ensure(seat, FEW, ("secrets",))
-
-
-def test_credentials_that_fit_are_taken_up(small):
-    seat, revision = small
-    before = _contents(seat)
-    assert credentials.ensure(seat, FEW, ("secrets",)) == revision
-    assert _contents(seat) == before
-    assert credentials.outdated(seat.folder / "pki", FEW) == []
-
-
-def test_a_certificate_near_its_end_is_renewed_alone(small, monkeypatch):
-    seat, revision = small
-    before, pki = _contents(seat), seat.folder / "pki"
-    monkeypatch.setattr(x509, "LEAF_LIFE", timedelta(days=90))
-    authority = x509.Pair(before["ca.crt"], before["ca.key"])
-    short = x509.leaf(authority, FEW["admin"])
-    monkeypatch.undo()
-    (pki / "admin.crt").write_bytes(short.certificate)
-    (pki / "admin.key").write_bytes(short.key)
-    assert credentials.outdated(pki, FEW) == ["admin"]
-
-    assert credentials.ensure(seat, FEW, ("secrets",)) != revision
-
-    after = _contents(seat)
-    assert {name for name in after if after[name] != before[name]} == {
-        "admin.crt",
-        "admin.key",
-        "admin.kubeconfig",
-    }
-    assert credentials.admin(seat).certificate == after["admin.crt"]
-    assert credentials.outdated(pki, FEW) == []
-
-
-@pytest.mark.parametrize("lost", ["etcd.crt", "etcd.key"])
-def test_half_of_a_pair_is_made_whole_again(small, lost):
-    seat, _ = small
-    (seat.folder / "pki" / lost).unlink()
-    credentials.ensure(seat, FEW, ("secrets",))
-    found = _contents(seat)
-    leaf = x509.Pair(found["etcd.crt"], found["etcd.key"])
-    assert x509.fits(leaf, x509.Pair(found["ca.crt"], found["ca.key"]), FEW["etcd"])
-
-
-def test_a_new_authority_makes_everything_under_it_anew(small):
-    seat, _ = small
-    before = _contents(seat)
-    # As a run leaves it that was killed between the authority's key and its certificate.
-    (seat.folder / "pki" / "ca.crt").unlink()
-    credentials.ensure(seat, FEW, ("secrets",))
-    after = _contents(seat)
-    same = {name for name in after if after[name] == before[name]}
-    assert same == {"service-account.key", "service-account.pub", "encryption.yaml"}
-
-
-def test_a_subject_that_changed_gets_a_new_certificate(small):
-    seat, _ = small
-    changed = {**FEW, "etcd": Subject("etcd", hosts=("127.0.0.1",))}
-    assert credentials.outdated(seat.folder / "pki", changed) == ["etcd"]
+    one, two = (credentials.fresh_key(1) for _ in range(2))
+    assert one.name == two.name
+    assert one.secret != two.secret
 
 
 @pytest.fixture
@@ -279,17 +209,6 @@ def environment(tmp_path, monkeypatch):
     for path in (made.folder, made.logs, made.programs, made.clusters):
         path.mkdir()
     return made
-
-
-def test_certificates_to_renew_are_named(environment):
-    assert launch.renewal(environment, "lagoon", FEW) is None
-    seat = _seat(environment.clusters / "lagoon", PORTS, ())
-    seat.folder.mkdir()
-    credentials.ensure(seat, FEW, ("secrets",))
-    assert launch.renewal(environment, "lagoon", FEW) is None
-    for name in ("etcd.crt", "admin.key"):
-        (seat.folder / "pki" / name).unlink()
-    assert launch.renewal(environment, "lagoon", FEW) == "certificates near their end or missing: etcd, admin"
 
 
 def test_a_removed_cluster_leaves_nothing_and_its_neighbours_everything(environment):
@@ -309,65 +228,6 @@ def test_a_removed_cluster_leaves_nothing_and_its_neighbours_everything(environm
     assert launch.exists(environment, "lagoon-2")
 
 
-@pytest.fixture
-def supervised(monkeypatch):
-    """An environment with a supervisor that runs; its path is short enough for a socket."""
-    with tempfile.TemporaryDirectory(prefix="atoll-") as home:
-        monkeypatch.setenv("ATOLL_HOME", home)
-        made = Environment.of(Path(home), "e")
-        made.create()
-        Supervisor(made).start()
-        yield made
-        Supervisor(made).stop()
-
-
-def test_processes_restart_for_new_certificates_and_only_then(supervised):
-    sleepers = [
-        Program(f"lagoon.{name}", ("sleep", "1000"), priority) for name, priority in (("a", 20), ("b", 10))
-    ]
-
-    def pids():
-        return {process.name: process.pid for process in Supervisor(supervised).processes()}
-
-    assert launch.start(supervised, sleepers, "r1") == ["lagoon.b", "lagoon.a"]
-    first = pids()
-    assert launch.start(supervised, sleepers, "r1") == []
-    assert pids() == first
-    assert launch.start(supervised, sleepers, "r2") == ["lagoon.b", "lagoon.a"]
-    assert not set(pids().values()) & set(first.values())
-
-    launch.remove(supervised, "lagoon")
-    assert pids() == {}
-    assert list(supervised.programs.iterdir()) == []
-
-
-def test_a_program_that_fails_again_and_again_is_started_at_once_when_it_is_asked_for(supervised, tmp_path):
-    failing = Program("lagoon.a", ("sh", "-c", f"echo >> {tmp_path}/tries; exit 1"))
-
-    def tries():
-        path = tmp_path / "tries"
-        return len(path.read_text()) if path.exists() else 0
-
-    launch.start(supervised, [failing], "r1")
-    end = time.monotonic() + 20
-    # It is in the pause between two tries nearly all of the time, but not always.
-    while launch.start(supervised, [failing], "r1") != ["lagoon.a"]:
-        assert time.monotonic() < end
-    before = tries()
-    while tries() <= before:
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def test_a_system_that_cannot_end_processes_with_their_supervisor_is_told(environment, monkeypatch):
-    monkeypatch.setattr(os, "defpath", "/nowhere")
-    with pytest.raises(UnavailableError) as raised:
-        launch.start(environment, [], "r1")
-    assert str(raised.value) == (
-        "setpriv: found none in /nowhere; expected it (it ends processes with their supervisor). Install util-linux."
-    )
-
-
 def test_waiting_ends_with_what_was_awaited_and_the_last_problem():
     told: list[str] = []
     context = Context(report=told.append)
@@ -383,6 +243,25 @@ def test_waiting_ends_with_what_was_awaited_and_the_last_problem():
         f"lagoon: making its nodes: found no end after 0 s; expected one within 0 s; last: problem {last}"
     )
     assert told[0] == "lagoon: making its nodes (0 s)"
+
+
+@pytest.mark.parametrize(
+    ("code", "mended"), [(400, False), (422, False), (403, False), (404, True), (409, True), (500, True)]
+)
+def test_a_refusal_that_no_waiting_mends_is_not_waited_for(code, mended, monkeypatch):
+    monkeypatch.setattr(launch, "_DOUBT", 0.02)
+    answers = iter([*[ApiError(code, {"message": "spec.x: unknown"})] * 4, None])
+
+    def call():
+        if (error := next(answers)) is not None:
+            raise error
+
+    if mended:
+        launch.patiently(call, "lagoon: writing x", timedelta(seconds=60), Context())
+        return
+    with pytest.raises(NotReadyError) as raised:
+        launch.patiently(call, "lagoon: writing x", timedelta(seconds=60), Context())
+    assert str(raised.value) == ("lagoon: writing x: found a refusal that no waiting mends: spec.x: unknown")
 
 
 def test_waiting_ends_at_once_when_it_is_cancelled():

@@ -4,8 +4,8 @@ import time
 import pytest
 
 from atoll.automation import processes
-from atoll.automation.show import Screen
-from atoll.core.errors import ArgsError, Exit, UnavailableError
+from atoll.automation.logs import logs
+from atoll.core.errors import ArgsError, UnavailableError
 from atoll.host import Environment
 
 
@@ -19,7 +19,10 @@ def environment(tmp_path):
 
 
 def _followed(environment, name, count):
-    return list(itertools.islice(processes.logs(environment, name, follow=True), count))
+    told = logs(environment, name, follow=True)
+    found = list(itertools.islice(told, count))
+    told.close()
+    return found
 
 
 def test_an_environment_that_never_was_is_told_with_the_command_that_makes_it(tmp_path):
@@ -29,26 +32,17 @@ def test_an_environment_that_never_was_is_told_with_the_command_that_makes_it(tm
         processes.known(Environment(tmp_path, "e", tmp_path / "e"))
 
 
-def test_what_has_no_supervisor_is_stopped(environment):
-    (environment.programs / "lagoon.etcd.conf").write_text("")
-
-    code, found = processes.status(environment, Screen(quiet=True))
-
-    assert code is Exit.UNAVAILABLE
-    assert found == [processes.Status("lagoon.etcd", "STOPPED")]
-
-
 def test_logs_of_all_are_told_apart_by_name(environment):
     (environment.logs / "a.etcd.log").write_text("one\ntwo\n")
     (environment.logs / "b.etcd.log").write_text("three\n")
 
-    assert list(processes.logs(environment, None, follow=False)) == [
+    assert list(logs(environment, None, follow=False)) == [
         "a.etcd: one",
         "a.etcd: two",
         "b.etcd: three",
     ]
     with pytest.raises(ArgsError, match=r"found 'c'; expected one of: a.etcd, b.etcd"):
-        list(processes.logs(environment, "c", follow=False))
+        list(logs(environment, "c", follow=False))
 
 
 def test_a_followed_log_tells_whole_lines_once_and_goes_on_after_a_rotation(environment, monkeypatch):
@@ -63,6 +57,45 @@ def test_a_followed_log_tells_whole_lines_once_and_goes_on_after_a_rotation(envi
 def test_an_old_log_is_shown_from_near_its_end(environment):
     (environment.logs / "a.log").write_text("x" * 30_000 + "\nlast\n")
 
-    *_, last = processes.logs(environment, "a", follow=False)
+    *_, last = logs(environment, "a", follow=False)
 
     assert last == "last"
+
+
+def _turn(log, more, new):
+    """As the supervisor turns a log over: the last words to the old file, the next to a new one of its name."""
+    with log.open("a") as stream:
+        stream.write(more)
+    log.rename(log.with_name(f"{log.name}.1"))
+    log.write_text(new)
+
+
+def test_nothing_is_lost_or_told_twice_when_a_followed_log_turns(environment, monkeypatch):
+    log = environment.logs / "a.log"
+    log.write_text("one\nhal")
+    long = "x" * 300
+    steps = iter([lambda: _turn(log, "f\nthree\n", f"{long}\n"), lambda: _turn(log, "", "five\n")])
+    monkeypatch.setattr(time, "sleep", lambda _seconds: next(steps)())
+
+    assert _followed(environment, "a", 5) == ["one", "half", "three", long, "five"]
+
+
+def test_a_process_that_is_added_while_all_are_followed_is_told_too(environment, monkeypatch):
+    (environment.logs / "a.log").write_text("one\n")
+    monkeypatch.setattr(time, "sleep", lambda _seconds: (environment.logs / "b.log").write_text("two\n"))
+
+    assert _followed(environment, None, 2) == ["a: one", "b: two"]
+
+
+def test_the_last_words_of_a_process_that_died_in_the_middle_of_a_line_are_told(environment):
+    (environment.logs / "a.log").write_text("one\npanic")
+
+    assert list(logs(environment, "a", follow=False)) == ["one", "panic"]
+
+
+def test_the_first_line_of_an_old_log_is_never_half_a_line(environment):
+    (environment.logs / "a.log").write_text("".join(f"{number:09}\n" for number in range(3000)))
+
+    found = list(logs(environment, "a", follow=False))
+
+    assert found == [f"{number:09}" for number in range(1001, 3000)]

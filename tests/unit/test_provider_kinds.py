@@ -50,7 +50,6 @@ def test_data_changes_in_place_where_the_settings_say_so_unless_it_is_immutable(
     ("token", "manifest", "says"),
     [
         ("kubernetes:core/v1:ConfigMapList", {"kind": "ConfigMapList", "items": []}, "found a list"),
-        ("kubernetes:core/v1:ConfigMapPatch", {"kind": "ConfigMap"}, "found a Patch"),
         ("kubernetes:helm.sh/v3:Release", {}, "does not serve"),
         ("kubernetes:yaml:ConfigFile", {}, "does not serve"),
         ("kubernetes:kustomize/v2:Directory", {}, "does not serve"),
@@ -69,6 +68,28 @@ def test_what_is_not_served_is_refused_in_one_line(token, manifest, says):
 )
 def test_ordinary_kinds_are_served(token):
     assert kinds.refusal(token, {"kind": token.rsplit(":", 1)[-1]}) is None
+
+
+@pytest.mark.parametrize(
+    ("token", "kind", "expected"),
+    [
+        ("kubernetes:core/v1:ConfigMapPatch", "ConfigMap", True),
+        ("kubernetes:core/v1:ConfigMap", "ConfigMap", False),
+        ("kubernetes:example.test/v1:DriftPatch", "DriftPatch", False),
+        ("kubernetes:example.test/v1:DriftPatchPatch", "DriftPatch", True),
+        ("kubernetes:core/v1:ConfigMapPatch", None, False),
+    ],
+)
+def test_a_patch_is_told_by_its_type_and_the_kind_that_it_names(token, kind, expected):
+    # Source: TestIsPatchURN, provider/pkg/kinds/util_test.go of pulumi/pulumi-kubernetes.
+    assert kinds.is_patch(token, {"kind": kind} if kind else {}) is expected
+
+
+def test_only_another_object_replaces_a_patch():
+    assert kinds.moves(("metadata", "name"))
+    assert kinds.moves(("metadata", "namespace"))
+    assert not kinds.moves(("data", "a"))
+    assert not kinds.moves(("metadata", "labels", "a"))
 
 
 def test_a_type_is_taken_apart_into_version_and_kind():

@@ -33,6 +33,23 @@ def _at(value, path):
     return value
 
 
+def test_a_secret_around_nothing_is_left_out_of_what_goes_back_to_the_engine():
+    struct = _struct(name="n", nested={"list": ["a"]}, access={values.SIGNATURE: values.SECRET})
+    struct.fields["access"].struct_value.fields["value"].CopyFrom(struct_pb2.Value())
+    struct.fields["nested"].struct_value.fields["empty"].CopyFrom(struct_pb2.Value())
+    struct.fields["nested"].struct_value.fields["list"].list_value.values.add()
+
+    # An entry of a list has a place that others are counted by.
+    assert values.whole(struct) == _struct(name="n", nested={"list": ["a", None]})
+
+
+@given(MAPS, st.booleans())
+def test_what_the_engine_knows_goes_back_as_it_came(value, secret):
+    secrets = list(_paths(value))[:1] if secret else []
+    struct = values.encode(value, secrets)
+    assert values.whole(struct) == struct
+
+
 def _struct(**fields):
     struct = struct_pb2.Struct()
     struct.update(fields)
@@ -132,5 +149,17 @@ def test_the_answer_to_a_diff_names_each_change_and_what_replaces():
 def test_nothing_is_deleted_first_where_nothing_is_replaced():
     answer = diffs.response([(("c",), Change.ADD, False)], delete_first=True)
 
-    assert not answer.deleteBeforeReplace
+    # The engine asks for the order too where it replaces for a reason of its own.
+    assert answer.deleteBeforeReplace
+    assert not list(answer.replaces)
     assert diffs.response([], delete_first=True).changes == answer.DIFF_NONE
+
+
+def test_a_secret_of_nothing_is_not_sent_back():
+    # What the engine sends for an output of a resource that failed: a value of no kind at all.
+    struct = _struct(name="reef", access={values.SIGNATURE: values.SECRET})
+    struct.fields["access"].struct_value.fields["value"].CopyFrom(struct_pb2.Value())
+    struct.fields["token"].struct_value.update({values.SIGNATURE: values.SECRET, "value": "t"})
+
+    assert values.whole(struct) == values.encode({"name": "reef", "token": "t"}, {("token",)})
+    assert values.decode(struct).value == {"name": "reef", "token": "t"}

@@ -17,11 +17,30 @@ NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}
 URN = "urn:pulumi:s::p::kubernetes:core/v1:ConfigMap::c"
 
 
+class _Attempts:
+    """Three more tries, without a pause."""
+
+    left = 3
+
+    def another(self, error):
+        self.left -= 1
+        return error.retry and self.left >= 0
+
+
 class _Api:
     """Answers each write with the next of its answers, the last one again and again; `live` is what is read."""
 
     def __init__(self, *answers, live=None):
         self.answers, self.live, self.sent = list(answers), live, []
+
+    def patiently(self, _limit, _cancelled=None):
+        return self
+
+    def telling(self, _told):
+        return self
+
+    def attempts(self):
+        return _Attempts()
 
     def resource(self, _version, kind):
         return ResourceType(f"{kind.lower()}s", kind != "Namespace")
@@ -278,8 +297,10 @@ def test_a_preview_of_a_create_tries_nothing_on_the_object_that_it_will_replace(
 def test_what_stands_in_the_place_of_a_lost_object_is_ours_only_if_we_wrote_it():
     lost, declared = state.Saved(CONFIG, "m", "v1"), values.Decoded(CONFIG, frozenset())
 
-    assert reading.look(_api(live=_live(manager="operator")), CONFIG, lost, declared, "m") is None
-    found = reading.look(_api(live=_live(manager="m")), CONFIG, lost, declared, "m")
+    assert (
+        reading.look(_api(live=_live(manager="operator")), CONFIG, lost, declared, "m", _task().wait) is None
+    )
+    found = reading.look(_api(live=_live(manager="m")), CONFIG, lost, declared, "m", _task().wait)
     assert found is not None
     assert found.inputs == declared
 
@@ -288,7 +309,7 @@ def test_what_is_read_and_not_ready_says_what_is_missing():
     live = _live(NAMESPACE) | {"status": {"phase": "Terminating"}}
     saved, declared = state.Saved(live, "m", "v1"), values.Decoded(NAMESPACE, frozenset())
 
-    found = reading.look(_api(live=live), NAMESPACE, saved, declared, "m")
+    found = reading.look(_api(live=live), NAMESPACE, saved, declared, "m", _task().wait)
 
     assert found is not None
     assert found.missing == "Namespace n: found not ready: phase Terminating, not Active"

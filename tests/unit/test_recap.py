@@ -136,6 +136,30 @@ def test_the_worst_cluster_makes_the_exit_code(tallies, code):
     assert recap.exit_code(tallies) is code
 
 
+def _failed(name, code, place=None):
+    return Result(f"urn:pulumi:dev::atoll::t::{name}", Outcome.FAILED, "failed", place, code=code)
+
+
+@pytest.mark.parametrize(
+    ("results", "code"),
+    [
+        ([_failed("a", Exit.UNAVAILABLE), _failed("b", Exit.UNAVAILABLE)], Exit.UNAVAILABLE),
+        ([_failed("a", Exit.REFUSED)], Exit.REFUSED),
+        ([_failed("a", Exit.UNAVAILABLE), _failed("b", Exit.REFUSED)], Exit.FAILED),
+        ([_failed("a", Exit.UNAVAILABLE), _failed("b", None)], Exit.FAILED),
+        ([_failed("a", None)], Exit.FAILED),
+        # What failed because its cluster is silent is told by the cluster.
+        ([_failed("a", Exit.REFUSED), _failed("b", None, "reef")], Exit.REFUSED),
+        # It was tried again, and done.
+        ([_failed("a", Exit.REFUSED), _failed("b", None), _result("b")], Exit.REFUSED),
+    ],
+)
+def test_what_failed_for_one_reason_ends_with_its_exit_code(results, code):
+    found = recap.unreachable(recap.of_run(PLACES, results), {"reef": "no answer"})
+
+    assert recap.exit_code(found, results) is code
+
+
 def test_the_recap_is_told_in_ansibles_manner():
     found = {"control-plane": Tally(12, 3, 0), "reef": Tally(0, 0, 1, "no answer")}
     assert recap.lines(found) == [

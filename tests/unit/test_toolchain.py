@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from atoll.core import command
 from atoll.core.errors import ArgsError, CommandError, IntegrityError, UnavailableError
 from atoll.toolchain import build, cache, golang, pins, probe, progress
 from atoll.toolchain.progress import Event, Phase
+from harness.waiting import until
 
 ROOT = Path(__file__).parents[2]
 REAL_GO = shutil.which("go") or ""
@@ -46,6 +46,15 @@ seconds = 5
 ask = []
 comes_with = "tool"
 beside = "scripts"
+
+[[program]]
+name = "witness"
+version = "0.2.0"
+group = "group"
+package = "example.test/witness"
+seconds = 5
+ask = ["--version"]
+only_tests = true
 
 [[asset]]
 name = "scripts"
@@ -141,13 +150,6 @@ def house(tmp_path, monkeypatch):
     pins.table.cache_clear()
 
 
-def _until(condition):
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def _found(name):
     found = toolchain.find(name)
     assert found
@@ -178,6 +180,13 @@ def test_a_fitting_version_on_path_is_taken_and_nothing_is_built(house):
 
     assert toolchain.ensure(["tool"]) == {"tool": there}
     assert _found("tool").version == "1.2.9"
+    assert house.builds == []
+
+
+def test_the_version_that_is_chosen_is_known_before_anything_is_built(house):
+    assert toolchain.version("tool") == "1.2.3"
+    house.script(house.bin / "tool", "#!/bin/sh\necho v1.2.9\n")
+    assert toolchain.version("tool") == "1.2.9"
     assert house.builds == []
 
 
@@ -293,6 +302,18 @@ def test_all_programs_come_with_all_assets():
     assert told == []
 
 
+@pytest.mark.usefixtures("house")
+def test_what_tests_alone_run_is_there_only_when_it_is_asked_for(tmp_path):
+    toolchain.ensure()
+    assert [each.name for each in toolchain.listing()] == ["tool", "companion"]
+
+    assert toolchain.ensure(["witness"])["witness"].exists()
+    toolchain.place(tmp_path)
+
+    assert [each.name for each in toolchain.listing()] == ["tool", "companion", "witness"]
+    assert not (tmp_path / "witness").exists()
+
+
 def test_an_assets_files_can_be_removed_again_and_scripts_run(house):
     for path in (house.folder / "module").rglob("*"):
         path.chmod(0o555 if path.is_dir() else 0o444)
@@ -334,14 +355,14 @@ def test_an_unknown_program_is_named_with_the_nearest():
     with pytest.raises(ArgsError) as raised:
         toolchain.ensure(["tol"])
     assert str(raised.value) == (
-        "program: found 'tol'; expected one of: tool, companion. Did you mean 'tool'?"
+        "program: found 'tol'; expected one of: tool, companion, witness. Did you mean 'tool'?"
     )
 
 
 def test_a_killed_build_leaves_no_process_and_nothing_that_looks_whole(house):
     house.tell("stuck")
     with house.run() as child:
-        _until(lambda: (house.fake / "pid").exists() and (house.fake / "pid").read_text().strip())
+        until(lambda: (house.fake / "pid").exists() and (house.fake / "pid").read_text().strip())
         go = psutil.Process(int((house.fake / "pid").read_text()))
         child.send_signal(signal.SIGKILL)
         child.wait()
@@ -360,7 +381,7 @@ def test_a_killed_build_leaves_no_process_and_nothing_that_looks_whole(house):
 def test_an_interrupted_build_ends_its_go_and_tidies_up(house):
     house.tell("stuck")
     with house.run() as child:
-        _until(lambda: (house.fake / "pid").exists() and (house.fake / "pid").read_text().strip())
+        until(lambda: (house.fake / "pid").exists() and (house.fake / "pid").read_text().strip())
         go = psutil.Process(int((house.fake / "pid").read_text()))
         child.send_signal(signal.SIGINT)
         child.wait()
@@ -373,7 +394,7 @@ def test_an_interrupted_build_ends_its_go_and_tidies_up(house):
 def test_two_runs_at_once_build_once_and_the_second_tells_that_it_waits(house):
     house.tell("gate")
     with house.run() as first, house.run() as second:
-        _until(lambda: house.builds)
+        until(lambda: house.builds)
         lines = {run: [run.stdout.readline()] for run in (first, second)}
         builder = next(run for run in lines if "building" in lines[run][0])
         waiter = second if builder is first else first
@@ -392,7 +413,7 @@ def test_the_second_run_builds_what_the_first_could_not(house):
     house.tell("gate")
     house.tell("stuck")
     with house.run() as first:
-        _until(lambda: house.builds)
+        until(lambda: house.builds)
         with house.run() as second:
             assert "waiting" in second.stdout.readline()
             house.forget("stuck")

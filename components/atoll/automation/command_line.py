@@ -1,22 +1,23 @@
 """The `atoll` command."""
 
 import importlib.metadata
-import json
 import os
 import shlex
 import signal
 import sys
-from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NoReturn
 
 import typer
 
-from atoll.automation import machine, processes, running, surroundings
+from atoll.automation import ending, machine, processes, running, safekeeping, secrets, surroundings, words
+from atoll.automation.logs import logs as logs_of
 from atoll.automation.show import Screen
+from atoll.automation.status import status as status_of
+from atoll.automation.words import AsJson, EnvironmentName
 from atoll.core import naming, redaction
-from atoll.core.errors import AtollError, Exit, SettingsError
-from atoll.host import Environment
+from atoll.core.errors import ArgsError, AtollError, Exit, of_system
+from atoll.host import limits
+from atoll.platform import load
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,14 +26,12 @@ app = typer.Typer(
 )
 tools = typer.Typer(help="The programs that Atoll runs.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(tools, name="tools")
-
-EnvironmentName = Annotated[str, typer.Argument(metavar="ENV", help="The environment: stacks/ENV.yaml.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app.add_typer(secrets.app, name="secrets")
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer's
     if asked:
-        _say(f"atoll {importlib.metadata.version(naming.PACKAGE)}")
+        words.say(f"atoll {importlib.metadata.version(naming.PACKAGE)}")
         raise typer.Exit
 
 
@@ -54,18 +53,53 @@ def up(
         bool, typer.Option("--check", help="Say what would change, and change nothing.")
     ] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Name the properties that change.")] = False,
+    forget: Annotated[
+        str,
+        typer.Option("--forget", metavar="NAME", help="Take out a member that will never return, unasked."),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Bring an environment up, or make it fit its inventory again."""
+    if check and forget:
+        raise ArgsError("up: found --check and --forget; expected one of them (to forget is a change)")
     screen = Screen(diff=diff, quiet=as_json)
-    report = (running.check if check else running.up)(_environment(env), screen)
+    environment = words.environment(env)
+    report = running.check(environment, screen) if check else running.up(environment, screen, forget=forget)
     if not check and report.code is Exit.DONE:
         screen.say(f'\nLook inside: eval "$(.venv/bin/atoll env {env})"')
-        name = next(reversed(report.recap))
+        name = next(each for each in reversed(report.recap) if each != forget)
         screen.say(
             f"             KUBECONFIG=$(atoll kubeconfig {env} {name}) kubectl get pods --all-namespaces"
         )
-    _finish(report.values() if as_json else None, report.code)
+    words.finish(report.values() if as_json else None, report.code)
+
+
+@app.command()
+def bootstrap(
+    env: EnvironmentName,
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Say what would be made or mended, and change nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make key and bucket of a shared environment's state.
+
+    Both are found again and mended where they differ. Exit code 5 with --check: something is left to do.
+    """
+    from atoll.automation import bootstrap as bootstrapping  # noqa: PLC0415 - boto3 loads for half a second, and most commands need none
+
+    # What its clusters need is not looked at: it is the first that a new environment has.
+    inventory = load(words.project() / "stacks", env)
+    report = bootstrapping.bootstrap(inventory, Screen(quiet=as_json), check=check)
+    words.finish(report.values() if as_json else None, report.code)
+
+
+@app.command()
+def refresh(env: EnvironmentName, *, as_json: AsJson = False) -> None:
+    """Write what is live into the state, and change nothing else."""
+    report = running.refresh(words.environment(env), Screen(quiet=as_json))
+    words.finish(report.values() if as_json else None, report.code)
 
 
 @app.command()
@@ -77,26 +111,30 @@ def down(
     ] = False,
 ) -> None:
     """Remove an environment: its processes, ports and files."""
-    running.down(_environment(env), Screen(), force=force)
+    ending.down(words.environment(env), Screen(), force=force)
+
+
+app.command()(safekeeping.backup)
+app.command()(safekeeping.restore)
 
 
 @app.command()
 def start(env: EnvironmentName) -> None:
     """Start the local processes of an environment, as they were."""
-    processes.start(processes.known(_environment(env)), Screen())
+    processes.start(processes.known(words.environment(env)), Screen())
 
 
 @app.command()
 def stop(env: EnvironmentName) -> None:
     """Stop the local processes of an environment; its data stays."""
-    processes.stop(_environment(env), Screen())
+    processes.stop(words.environment(env), Screen())
 
 
 @app.command()
 def status(env: EnvironmentName, *, as_json: AsJson = False) -> None:
-    """Say of each local process whether it runs."""
-    code, found = processes.status(_environment(env), Screen(quiet=as_json))
-    _finish([asdict(each) for each in found] if as_json else None, code)
+    """Say how each local process is, and what ends when."""
+    report = status_of(words.environment(env), Screen(quiet=as_json))
+    words.finish(report.values() if as_json else None, report.code)
 
 
 @app.command()
@@ -107,28 +145,31 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
 ) -> None:
     """Print the logs of an environment's local processes."""
-    for line in processes.logs(_environment(env), name, follow=follow):
-        _say(redaction.redact(line))
+    for line in logs_of(words.environment(env), name, follow=follow):
+        words.say(redaction.redact(line))
 
 
 @app.command()
 def recap(env: EnvironmentName, *, as_json: AsJson = False) -> None:
     """Say what is live, one line for each cluster."""
-    report = running.recap_of(_environment(env), Screen(quiet=as_json))
-    _finish(report.values() if as_json else None, report.code)
+    report = running.recap_of(words.environment(env), Screen(quiet=as_json))
+    words.finish(report.values() if as_json else None, report.code)
 
 
 @app.command()
 def env(env: EnvironmentName) -> None:
     """Prepare a shell, for pulumi and kubectl by hand."""
-    environment = _environment(env)
+    environment = words.environment(env)
     variables = running.variables(environment, Screen(to_stderr=True))
     hidden = [name for name in surroundings.ambient(os.environ) if name not in variables]
     if hidden:
-        _say("unset", *hidden)
+        words.say("unset", *hidden)
     for name, value in variables.items():
-        _say(f"export {name}={shlex.quote(value)}")
-    _say(f'export PATH={shlex.quote(":".join(surroundings.programs(environment)))}:"$PATH"')
+        if name.startswith("AWS_") and os.environ.get(name) == value:
+            # The caller's own login in a cloud need not be shown.
+            continue
+        words.say(f"export {name}={shlex.quote(value)}")
+    words.say(f'export PATH={shlex.quote(":".join(surroundings.programs(environment)))}:"$PATH"')
 
 
 @app.command()
@@ -141,15 +182,15 @@ def kubeconfig(
     as_json: AsJson = False,
 ) -> None:
     """Print the path of a kubeconfig that its owner alone can read."""
-    found = running.kubeconfigs(_environment(env), name, Screen(to_stderr=True))
+    found = running.kubeconfigs(words.environment(env), name, Screen(to_stderr=True))
     if as_json:
-        _print([{"name": each.name, "role": each.role, "path": str(each.path)} for each in found])
+        words.tell([{"name": each.name, "role": each.role, "path": str(each.path)} for each in found])
     elif name:
-        _say(found[0].path)
+        words.say(found[0].path)
     else:
         width = max(len(each.name) for each in found)
         for each in found:
-            _say(f"{each.name:<{width}}  {each.role:<13}  {each.path}")
+            words.say(f"{each.name:<{width}}  {each.role:<13}  {each.path}")
 
 
 @tools.command("install")
@@ -164,7 +205,7 @@ def tools_install(
 def tools_list(*, as_json: AsJson = False) -> None:
     """List the programs with their versions and where each comes from."""
     values = machine.programs(Screen(quiet=as_json))
-    _finish(values if as_json else None, Exit.DONE)
+    words.finish(values if as_json else None, Exit.DONE)
 
 
 @app.command()
@@ -176,46 +217,30 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Say which programs and plugins there are, and which work."""
-    code, values = machine.examine(_environment(env), Screen(quiet=as_json))
-    _finish(values if as_json else None, code)
-
-
-def project() -> Path:
-    """The checkout: the nearest folder upwards with a Pulumi.yaml and an inventory.
-
-    Raises:
-        SettingsError: there is none.
-    """
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "Pulumi.yaml").exists() and (folder / "stacks").is_dir():
-            return folder
-    raise SettingsError(f"{here}: found no Pulumi.yaml here or above; expected a checkout. Change into one.")
+    code, values = machine.examine(words.environment(env), Screen(quiet=as_json))
+    words.finish(values if as_json else None, code)
 
 
 def main() -> None:
     """Run the command; every error of ours ends in its lines and its exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A closed terminal interrupts the engine like Control-C, unless nohup said that it should not.
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
+    # Nobody else may write what is ours, whatever the caller's shell allows.
+    os.umask(os.umask(0) | 0o022)
+    limits.raise_open_files()
     try:
         app()
     except AtollError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the command line's own output
-        sys.exit(error.exit_code)
+        _fail(error)
+    except OSError as error:
+        _fail(of_system(error) or error)
 
 
-def _environment(name: str) -> Environment:
-    return Environment.of(project(), name)
-
-
-def _finish(values: Any, code: Exit) -> None:
-    if values is not None:
-        _print(values)
-    raise typer.Exit(code)
-
-
-def _print(value: Any) -> None:
-    _say(json.dumps(value, indent=2))
-
-
-def _say(*words: object) -> None:
-    print(*words)  # noqa: T201 - the command line's own output
+def _fail(error: AtollError | OSError) -> NoReturn:
+    """Ends with the error's lines; one of the system that means nothing in particular is a bug, and shows where."""
+    if not isinstance(error, AtollError):
+        raise error
+    print(error, file=sys.stderr)  # noqa: T201 - the command line's own output
+    sys.exit(error.exit_code)

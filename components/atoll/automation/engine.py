@@ -1,6 +1,7 @@
 """The Pulumi engine as Atoll runs it: in a process group of its own, its events read as they come."""
 
 import json
+import os
 import tempfile
 import threading
 import time
@@ -9,17 +10,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from atoll.automation import locks, sealing, unfinished, unopened
 from atoll.automation.events import Message, Reader, Result, Severity
 from atoll.automation.locks import Lock
-from atoll.core import command
-from atoll.core.errors import LockedError
-from atoll.host import Environment
+from atoll.core import command, files
+from atoll.core.errors import AtollError, LockedError, UnavailableError
+from atoll.host import Environment, remains
 
 _LIMIT = timedelta(minutes=5)
 _TAIL_PAUSE = 0.05
 _PARALLEL = "32"
-PROJECT = "atoll"
-"""The name in Pulumi.yaml."""
+_FOLDER = "file:"
+EVENTS = "events."
+"""How the name of a folder with an event log begins; whoever is killed leaves one."""
+_ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+"""An engine that outlives its command holds the lock, and dies of its closed output some time later anyway."""
 _WAIT = "Wait for its end, or stop it; where it runs on another machine that is gone: pulumi cancel"
 Listener = Callable[[Result | Message], None]
 
@@ -32,18 +37,48 @@ class Engine:
         # Its event log is a debugging flag of the engine's; nothing else of those is used.
         self._variables = {**variables, "PULUMI_DEBUG_COMMANDS": "true"}
         self._program = environment.bin / "pulumi"
+        self._elsewhere = not variables.get("PULUMI_BACKEND_URL", _FOLDER).startswith(_FOLDER)
 
-    def ensure_stack(self) -> None:
-        """Makes the stack where there is none."""
-        kept = self._environment.state / ".pulumi" / "stacks" / PROJECT / f"{self._environment.name}.json"
-        if not kept.exists():
-            self._run("stack", "select", "--create", self._environment.name)
+    @property
+    def has_stack(self) -> bool:
+        """Whether there is a stack; of a state in a bucket the engine knows."""
+        if not self._elsewhere:
+            return self._kept.exists()
+        listed = json.loads(self._run("stack", "ls", "--project", sealing.PROJECT, "--json").stdout)
+        return self._environment.name in {each["name"].rpartition("/")[2] for each in listed}
+
+    def make_stack(self, listen: Listener, provider: str) -> None:
+        """Makes the stack, its secrets encrypted by a provider (a URL)."""
+        settings = self._environment.stack_settings
+        if not os.access(settings.parent, os.W_OK):
+            raise UnavailableError(
+                f"{settings.parent}: found a folder that cannot be written; expected one that can (the engine "
+                "keeps the stack's settings there). Use a checkout that can be written."
+            )
+        # One that is left belongs to a state that is gone: its key is not the new one's.
+        settings.unlink(missing_ok=True)
+        for message in self.take_up():
+            listen(message)
+        self._refuse_locked()
+        self._run("stack", "select", "--create", self._environment.name, "--secrets-provider", provider)
+
+    def encrypt_by(self, listen: Listener, provider: str) -> None:
+        """Encrypts all secrets of the stack anew, by a new data key of a provider (a URL)."""
+        for message in self.take_up():
+            listen(message)
+        self._refuse_locked()
+        self._run("stack", "change-secrets-provider", provider)
 
     def state(self) -> list[dict[str, Any]]:
         """The resources of the stack as they were last seen; secrets stay encrypted."""
-        exported = json.loads(self._run("stack", "export").stdout)
-        resources: list[dict[str, Any]] = (exported.get("deployment") or {}).get("resources") or []
+        resources: list[dict[str, Any]] = (self.export().get("deployment") or {}).get("resources") or []
         return resources
+
+    def export(self, *, opened: bool = False) -> dict[str, Any]:
+        """The whole state; `opened` has its secrets in plain, for nobody but who asked."""
+        words = ["--show-secrets"] if opened else []
+        exported: dict[str, Any] = json.loads(self._run("stack", "export", *words).stdout)
+        return exported
 
     def up(self, listen: Listener) -> int:
         """Makes the environment fit its inventory; goes on past a failure. Returns the engine's exit code.
@@ -52,40 +87,94 @@ class Engine:
         """
         return self._operate(["up", "--refresh", "--skip-preview", "--yes", "--continue-on-error"], listen)
 
+    def follow(self, urns: Sequence[str], listen: Listener) -> int:
+        """Makes some resources fit the inventory, and touches no other."""
+        chosen = [word for urn in urns for word in ("--target", urn)]
+        return self._operate(["up", "--refresh", "--skip-preview", "--yes", *chosen], listen)
+
     def preview(self, listen: Listener) -> int:
         """Says what `up` would do."""
         return self._operate(["preview", "--refresh"], listen, preview=True)
+
+    def refresh(self, listen: Listener) -> int:
+        """Writes what is live into the state."""
+        return self._operate(["refresh", "--skip-preview", "--yes"], listen)
 
     def destroy(self, listen: Listener) -> int:
         """Removes everything that the stack holds."""
         return self._operate(["destroy", "--skip-preview", "--yes", "--continue-on-error"], listen)
 
-    def _break_stale_locks(self) -> Iterator[Message]:
-        """Removes the locks of engines that are provably dead, and says so.
+    def take_up(self) -> Iterator[Message]:
+        """Clears away what dead engines left: their locks, their processes, and what they had begun to create."""
+        where = f"environment {self._environment.name}"
+        idle = not any(locks.is_engine(each) for each in remains.engines(self._environment))
+        for path in locks.remains(self._environment.state, idle=idle):
+            path.unlink(missing_ok=True)
+        for path in self._locks():
+            lock = Lock.read(path)
+            if lock.is_dead():
+                locks.remove(path)
+                yield Message(Severity.WARNING, f"{where}: removed the lock of {lock}, which is dead")
+        if self._locks():
+            return
+        for name in remains.end(remains.orphans(self._environment)):
+            yield Message(Severity.WARNING, f"{where}: ended {name}, which a dead engine had left")
+        if self._is_interrupted():
+            deployment = self.export()
+            taken = {**deployment, "deployment": unfinished.taken_up(deployment["deployment"])}
+            self._run("stack", "import", stdin=json.dumps(taken))
+            yield Message(Severity.WARNING, f"{where}: took up what a dead engine had begun")
+
+    def _is_interrupted(self) -> bool:
+        """Whether the state says so; one on this machine is asked without the engine, which takes half a second."""
+        if self._elsewhere:
+            return self.has_stack and unfinished.is_any(self.export().get("deployment") or {})
+        try:
+            kept: dict[str, Any] = files.read_json(self._kept, {})
+        except ValueError:
+            # A state that nobody can read is the engine's to tell of.
+            return False
+        return unfinished.is_any((kept.get("checkpoint") or {}).get("latest") or {})
+
+    def _refuse_locked(self) -> None:
+        """Raises where an engine is at work, or nobody can tell.
 
         Raises:
-            LockedError: an engine is at work, or nobody can tell.
+            LockedError: so it is.
         """
-        where = f"environment {self._environment.name}"
-        folder = (
-            self._environment.state / ".pulumi" / "locks" / "organization" / PROJECT / self._environment.name
-        )
-        for path in sorted(folder.glob("*.json")):
-            lock = Lock.read(path)
-            if not lock.is_dead():
-                raise LockedError(f"{where}: found {lock}; expected nobody. {_WAIT}")
-            path.unlink()
-            yield Message(Severity.WARNING, f"{where}: removed the lock of {lock}, which is dead")
+        for path in self._locks():
+            raise LockedError(
+                f"environment {self._environment.name}: found {Lock.read(path)}; expected nobody. {_WAIT}"
+            )
 
-    def _run(self, *words: str) -> command.Completed:
-        argv: list[str | Path] = [self._program, *words, "--non-interactive"]
-        return command.run(argv, env=self._variables, cwd=self._environment.project, timeout=_LIMIT)
+    def _locks(self) -> list[Path]:
+        kept = self._environment.state / ".pulumi" / "locks" / "organization" / sealing.PROJECT
+        return sorted((kept / self._environment.name).glob("*.json"))
+
+    @property
+    def _kept(self) -> Path:
+        return sealing.kept(self._environment)
+
+    def _run(self, *words: str, stdin: str = "") -> command.Completed:
+        argv: list[str | Path] = [*_ENDS_WITH_US, self._program, *words, "--non-interactive"]
+        place = self._environment.project
+        done = command.run(argv, env=self._variables, cwd=place, stdin=stdin, timeout=_LIMIT, check=False)
+        if done.code:
+            raise self._failure(words, done.code, done.stderr or done.stdout)
+        return done
+
+    def _failure(self, words: Sequence[str], code: int, output: str) -> AtollError:
+        """The error of an engine that ended before it had begun: its own words are all there is."""
+        provider = sealing.provider(self._environment) or f"environment {self._environment.name}"
+        return unopened.told(provider, output) or command.failure(["pulumi", *words], code, output)
 
     def _operate(self, words: Sequence[str], listen: Listener, *, preview: bool = False) -> int:
-        # A preview takes no lock and minds none.
-        for message in () if preview else self._break_stale_locks():
-            listen(message)
-        with tempfile.TemporaryDirectory(dir=self._environment.folder) as folder:
+        if not preview:
+            # A preview takes no lock and minds none.
+            for message in self.take_up():
+                listen(message)
+            self._refuse_locked()
+        with tempfile.TemporaryDirectory(dir=self._environment.folder, prefix=EVENTS) as folder:
             log = Path(folder) / "events"
             log.touch(mode=0o600)
             options = [
@@ -98,7 +187,7 @@ class Engine:
             ]
             spoken: list[str] = []
             group = command.Group(
-                [self._program, *words, *options],
+                [*_ENDS_WITH_US, self._program, *words, *options],
                 env=self._variables,
                 cwd=self._environment.project,
                 on_line=spoken.append,
@@ -109,8 +198,7 @@ class Engine:
             finally:
                 seen = follower.finish()
             if code and not seen:
-                # It ended before it had begun: its own words are all there is.
-                raise command.failure(["pulumi", *words], code, "\n".join(spoken))
+                raise self._failure(words, code, "\n".join(spoken))
             return code
 
 

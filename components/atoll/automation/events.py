@@ -8,8 +8,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from atoll.core import naming
+from atoll.core.errors import Exit, ending_of
+
 _PLACES = {"atoll:index:Cluster", "atoll:index:Member", "atoll:index:ControlPlane"}
 """The components that stand for one cluster; what is under them concerns it."""
+_INFO = "info"
+_OURS = f"{naming.PACKAGE}:index:"
+"""How the type begins of what Atoll's own provider serves; what others say by the way is for their debugging."""
 _DONE = {
     "create": "created",
     "update": "updated",
@@ -28,6 +34,8 @@ class Severity(StrEnum):
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
+    """Why something is done that nobody declared."""
     PROGRESS = "progress"
     """What somebody waits for right now; the next one takes its place."""
 
@@ -51,11 +59,13 @@ class Result:
     seconds: float = 0
     properties: tuple[str, ...] = ()
     """The input properties that changed."""
+    code: Exit | None = None
+    """Of what failed, the exit code that its provider told."""
 
     @property
     def type(self) -> str:
         """The resource's type, without its ancestors."""
-        return self.urn.split("::")[2].split("$")[-1]
+        return _kind(self.urn)
 
     @property
     def name(self) -> str:
@@ -79,6 +89,7 @@ class Reader:
     parents: dict[str, str] = field(default_factory=dict)
     began: dict[str, float] = field(default_factory=dict)
     running: dict[str, float] = field(default_factory=dict)
+    codes: dict[str, Exit] = field(default_factory=dict)
 
     def read(
         self, event: Mapping[str, Any], now: float, *, preview: bool = False
@@ -92,14 +103,15 @@ class Reader:
         elif failed := event.get("resOpFailedEvent"):
             yield from self._done(failed["metadata"], now, failed=True)
         elif said := event.get("diagnosticEvent"):
+            if code := ending_of(said["message"].strip()):
+                self.codes[said.get("urn", "")] = code
             yield from _said(said, self.place(said.get("urn", "")))
 
     def place(self, urn: str) -> str | None:
         """The cluster that a resource concerns, or None."""
         while urn:
-            kind, name = urn.split("::")[2].rsplit("$", 1)[-1], urn.split("::", 3)[3]
-            if kind in _PLACES:
-                return name
+            if _kind(urn) in _PLACES:
+                return urn.split("::", 3)[3]
             urn = self.parents.get(urn, "")
         return None
 
@@ -123,7 +135,8 @@ class Reader:
             return
         changed = tuple(sorted(metadata.get("detailedDiff") or metadata.get("diffs") or ()))
         if failed:
-            yield Result(urn, Outcome.FAILED, "failed", self.place(urn), seconds, changed)
+            code = self.codes.get(urn)
+            yield Result(urn, Outcome.FAILED, "failed", self.place(urn), seconds, changed, code)
         elif operation in {"same", "read", "refresh"}:
             yield Result(urn, Outcome.OK, _DONE.get(operation, "unchanged"), self.place(urn), seconds)
         elif operation in _DONE:
@@ -147,9 +160,16 @@ def _is_the_engines(urn: str) -> bool:
     )
 
 
+def _kind(urn: str) -> str:
+    """The type in a URN, without its ancestors; nothing where there is no URN."""
+    return urn.split("::")[2].rsplit("$", 1)[-1] if urn else ""
+
+
 def _said(diagnostic: Mapping[str, Any], place: str | None) -> Iterator[Message]:
     text, severity = diagnostic["message"].strip(), diagnostic["severity"]
     if text and diagnostic.get("ephemeral"):
         yield Message(Severity.PROGRESS, text, place)
     elif text and severity in (Severity.ERROR, Severity.WARNING):
         yield Message(Severity(severity), text, place)
+    elif text and severity == _INFO and _kind(diagnostic.get("urn", "")).startswith(_OURS):
+        yield Message(Severity.NOTE, text, place)

@@ -1,6 +1,6 @@
 """Looking into an environment as it is: kubeconfigs, and which clusters answer."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +8,21 @@ from typing import Any
 
 from atoll.automation import recap
 from atoll.automation.recap import Recap, Tally
+from atoll.cluster.local import launch
 from atoll.core import files
 from atoll.core.errors import ArgsError, AtollError, UnavailableError
 from atoll.federation.delivery_effects import Watch
+from atoll.federation.member_effects import WELL
 from atoll.host import Environment
-from atoll.kubernetes import Api, Kubeconfig
+from atoll.kubernetes import Api, ApiError, Kubeconfig
 from atoll.platform import CONTROL_PLANE, Inventory
 
-_PATIENCE = 3.0
+_LOCAL = {"LocalCluster", "LocalControlPlane"}
+_CLUSTERS = {*_LOCAL, "ExistingCluster"}
+"""The resources that stand for one cluster."""
+PLANE, _MEMBER = "control-plane", "member"
+_CONNECT_SECONDS, _READ_SECONDS = 1.0, 3.0
+"""Connecting is tried three times."""
 Status = dict[str, Any]
 """The properties of a propagation's status: objects, clusters, delivered."""
 
@@ -33,7 +40,7 @@ def accesses(environment: Environment, inventory: Inventory) -> list[Access]:
     """Every API server of the environment with the kubeconfig that its owner alone can read."""
     settings = {CONTROL_PLANE: inventory.control_plane, **inventory.clusters}
     return [
-        Access(name, "control-plane" if name == CONTROL_PLANE else "member", _path(environment, name, each))
+        Access(name, PLANE if name == CONTROL_PLANE else _MEMBER, _path(environment, name, each))
         for name, each in settings.items()
     ]
 
@@ -64,36 +71,88 @@ def statuses(state: list[dict[str, Any]]) -> dict[str, Status]:
     }
 
 
+def is_made(environment: Environment, state: list[dict[str, Any]], name: str) -> bool:
+    """Whether the cluster of a name was brought up to its end, so that it has an identity, and was not removed since.
+
+    A run that was killed in the middle of a removal knows of a cluster of this machine that is gone.
+    """
+    return any(
+        (each.get("outputs") or {}).get("identifier")
+        and (each["type"].rpartition(":")[2] not in _LOCAL or launch.exists(environment, name))
+        for each in _of_cluster(state, name)
+    )
+
+
+def members(state: list[dict[str, Any]]) -> dict[str, bool]:
+    """The members that the state holds anything of, and whether each is a cluster of this machine."""
+    found: dict[str, bool] = {}
+    for resource in state:
+        kind, name = resource["type"].rpartition(":")[2], (resource.get("inputs") or {}).get("name")
+        if name and name != CONTROL_PLANE and kind in {*_CLUSTERS, "MemberAccess", "MemberStatus"}:
+            found[name] = found.get(name, False) or kind == "LocalCluster"
+    return found
+
+
+def _of_cluster(state: list[dict[str, Any]], name: str) -> Iterator[dict[str, Any]]:
+    for resource in state:
+        kind = resource["type"].rpartition(":")[2]
+        if kind in _CLUSTERS and (resource.get("inputs") or {}).get("name") == name:
+            yield resource
+
+
 def silent(places: list[Access]) -> dict[str, str]:
     """Why a cluster does not answer, for each that does not."""
     with ThreadPoolExecutor(max(len(places), 1)) as pool:
-        reasons = dict(zip((place.name for place in places), pool.map(_silence, places), strict=True))
+        reasons = dict(zip((place.name for place in places), pool.map(silence, places), strict=True))
     return {name: reason for name, reason in reasons.items() if reason}
 
 
-def delivered(places: list[Access], known: Mapping[str, Status]) -> dict[str, Status]:
-    """The statuses with what each member has now, asked through the plane; as they are where that is silent."""
-    plane = next(place for place in places if place.role == "control-plane")
-    if not known or _silence(plane):
+def delivered(
+    places: list[Access], known: Mapping[str, Status], dead: Collection[str] = ()
+) -> dict[str, Status]:
+    """The statuses with what each member has now, asked through the plane; as they are where that is silent.
+
+    Members known to be `dead` are not asked.
+    """
+    plane = next(place for place in places if place.role == PLANE)
+    if not known or silence(plane):
         return dict(known)
     text = plane.path.read_text()
-    return {name: _asked({**status, "access": text}) for name, status in known.items()}
+    with ThreadPoolExecutor(len(known)) as pool:
+        asked = pool.map(lambda status: _asked({**status, "access": text}, dead), known.values())
+        return dict(zip(known, asked, strict=True))
 
 
 def live(places: list[Access], known: Mapping[str, Status]) -> Recap:
     """The recap of what is live: what each member runs of what was propagated to it."""
     reasons = silent(places)
     found: Recap = {place.name: Tally(ok=int(place.name not in reasons)) for place in places}
-    for status in delivered(places, known).values():
+    for status in delivered(places, known, reasons).values():
         for cluster, count in status["delivered"].items():
             missing = len(status["objects"]) - count
             found[cluster] = found.get(cluster, Tally()).plus(ok=count, failed=missing)
     return recap.unreachable(found, reasons)
 
 
-def _asked(status: Status) -> Status:
-    watch = Watch(status)
-    return {**status, "delivered": watch.delivered(watch.look())}
+def silence(place: Access) -> str | None:
+    """Why a cluster does not answer, or None."""
+    try:
+        kubeconfig = Kubeconfig.read(place.path.read_text())
+        answer = Api(kubeconfig, connect=_CONNECT_SECONDS, read=_READ_SECONDS).request("GET", "/readyz")
+    except OSError:
+        return "it was never brought up"
+    except ApiError as error:
+        return f"{kubeconfig.server}: found a refusal ({error}); expected to be let in"
+    except AtollError as error:
+        return str(error).split(". ")[0]
+    if answer.get("text") != WELL:
+        return f"{kubeconfig.server}: found an answer of something else; expected a Kubernetes API server"
+    return None
+
+
+def _asked(status: Status, dead: Collection[str]) -> Status:
+    watch = Watch({**status, "clusters": [name for name in status["clusters"] if name not in dead]})
+    return {**status, "delivered": {**status.get("delivered", {}), **watch.delivered(watch.look())}}
 
 
 def _path(environment: Environment, name: str, settings: Any) -> Path:
@@ -108,14 +167,3 @@ def _path(environment: Environment, name: str, settings: Any) -> Path:
             path, Kubeconfig.read(source.read_text(), settings.kubeconfig.context, source.parent).text()
         )
     return path
-
-
-def _silence(place: Access) -> str | None:
-    try:
-        api = Api(Kubeconfig.read(place.path.read_text()), connect=_PATIENCE, read=_PATIENCE)
-        api.request("GET", "/readyz")
-    except OSError:
-        return "it was never brought up"
-    except AtollError as error:
-        return str(error).split(". ")[0]
-    return None

@@ -1,14 +1,15 @@
-"""What must stand before the engine runs: folder, programs, plugins, supervisor, passphrase, stack."""
+"""What must stand before the engine runs: folder, programs, plugins, supervisor, keys, stack."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from atoll import toolchain
-from atoll.automation import processes, surroundings
+from atoll.automation import buckets, custody, processes, retention, sealing, surroundings
 from atoll.automation.engine import Engine
 from atoll.automation.show import Screen
 from atoll.host import Environment
+from atoll.platform.inventory import Kms, State
 from atoll.provider import plugins
 from atoll.provider.plugins import Kind
 
@@ -21,23 +22,42 @@ class Prepared:
     variables: dict[str, str]
 
 
-def prepare(environment: Environment, screen: Screen) -> Prepared:
-    """Brings everything up that the engine needs, taking up what is there.
+def prepare(environment: Environment, screen: Screen, kms: Kms, state: State | None) -> Prepared:
+    """Brings everything up that the engine needs, taking up what is there. No `state` is the environment's folder.
 
     Raises:
-        UnavailableError: a program cannot be had.
+        UnavailableError: a program cannot be had, or the KMS does not answer.
+        IntegrityError: the keys are damaged, or gone.
     """
     tools = toolchain.ensure(progress=lambda event: screen.say(str(event)))
     environment.create()
-    environment.passphrase()
     toolchain.place(environment.bin)
-    processes.start(environment, screen)
+    sealing.refuse_lost(environment)
+    processes.start(environment, screen, custody.programs(environment, kms))
     variables = surroundings.own(
-        environment, plugins_downloaded=_official(environment, tools["pulumi"], screen)
+        environment,
+        plugins_downloaded=_official(environment, tools["pulumi"], screen),
+        backend=buckets.url(state) if state else "",
+        keys=custody.variables(environment, kms, os.environ),
     )
     engine = Engine(environment, surroundings.inside(environment, os.environ, variables))
-    engine.ensure_stack()
+    if engine.has_stack:
+        custody.wait(environment, kms)
+    else:
+        custody.ensured(environment, kms)
+        engine.make_stack(screen.listen, custody.url(environment, kms))
+    retention.trim(environment)
     return Prepared(engine, variables)
+
+
+def migrate(environment: Environment, engine: Engine, kms: Kms, screen: Screen) -> None:
+    """Brings the state of an environment that was made before it had a key under that key."""
+
+    def encrypt(provider: str) -> None:
+        custody.ensured(environment, kms)
+        engine.encrypt_by(screen.listen, provider)
+
+    sealing.migrate(environment, encrypt, custody.url(environment, kms), screen)
 
 
 def _official(environment: Environment, pulumi: Path, screen: Screen) -> bool:

@@ -1,34 +1,27 @@
 """The local processes of an environment: bringing them back, ending them, looking at them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-import psutil
-
+from atoll.automation.events import Message, Result, Severity
 from atoll.automation.show import Screen
-from atoll.core.errors import ArgsError, Exit, UnavailableError
-from atoll.host import Environment, Supervisor
+from atoll.cluster.local import launch
+from atoll.core.errors import UnavailableError
+from atoll.federation.local.programs import CONTROLLER_MANAGER
+from atoll.host import Environment, Program, Supervisor, obstacles
 from atoll.kubernetes import Api, Kubeconfig
+from atoll.platform import CONTROL_PLANE
+from atoll.provider import plugins
 
 _RUNNING, _STOPPED = "RUNNING", "STOPPED"
 _LIMIT = timedelta(seconds=90)
 _PAUSE = 0.2
-_TAIL_BYTES = 20_000
-
-
-@dataclass(frozen=True)
-class Status:
-    """One process: `uptime` in seconds, `memory` resident in bytes; both 0 where it does not run."""
-
-    name: str
-    state: str
-    pid: int = 0
-    uptime: int = 0
-    memory: int = 0
+_ACCESS = "atoll:index:MemberAccess"
+_PATIENCE = 8.0
+"""Seconds within which a process may fail and come up at its second or third start."""
 
 
 def known(environment: Environment) -> Environment:
@@ -44,17 +37,37 @@ def known(environment: Environment) -> Environment:
     return environment
 
 
-def start(environment: Environment, screen: Screen) -> None:
-    """Starts what does not run, and waits until the clusters answer; one that stays silent is named."""
+def refuse_downgrades(environment: Environment) -> None:
+    """Refuses programs that cannot take over what others wrote in a cluster of this machine.
+
+    Raises:
+        RefusedError: nothing was stopped, nothing built.
+    """
+    launch.refuse(environment, environment.cluster_names)
+
+
+def start(environment: Environment, screen: Screen, own: Iterable[Program] = ()) -> None:
+    """Starts what does not run, and waits until the clusters answer; one that stays silent is named.
+
+    The environment's `own` programs are made to run first, and not waited for.
+    """
     supervisor = Supervisor(environment)
-    if not supervisor.start():
+    started = supervisor.start()
+    supervisor.ensure(own)
+    if started:
+        screen.say(f"environment {environment.name}: supervisor started in {environment.folder}")
+    elif not supervisor.revive():
         return
-    screen.say(f"environment {environment.name}: supervisor started in {environment.folder}")
     apis = {path.parents[1].name: _api(path) for path in environment.clusters.glob("*/pki/admin.kubeconfig")}
     begin, waiting = time.monotonic(), sorted(apis)
     with screen.beating("waiting for the clusters"):
         while waiting or not _all_run(supervisor):
-            if time.monotonic() - begin > _LIMIT.total_seconds():
+            waited = time.monotonic() - begin
+            found = obstacles.found(environment) if waited > _PATIENCE else {}
+            for line in found.values():
+                screen.listen(Message(Severity.WARNING, line))
+            blocked = {name.partition(".")[0] for name in found}
+            if (found and blocked.issuperset(waiting)) or waited > _LIMIT.total_seconds():
                 screen.say(
                     f"environment {environment.name}: no answer yet from {', '.join(waiting) or 'some'}"
                 )
@@ -63,77 +76,26 @@ def start(environment: Environment, screen: Screen) -> None:
             waiting = _silent(apis, waiting)
 
 
+def take_up_tokens(environment: Environment, results: Iterable[Result], screen: Screen) -> None:
+    """Restarts what carries objects to the members, where a run renewed their tokens.
+
+    Karmada 1.18 watches a member with the token that it had at first, until it restarts.
+    """
+    renewed = sorted({r.place or r.name for r in results if r.type == _ACCESS and r.verb == "updated"})
+    if renewed and Supervisor(environment).restart(f"{CONTROL_PLANE}.{CONTROLLER_MANAGER}"):
+        screen.say(f"{CONTROLLER_MANAGER}: started anew for the renewed tokens of {', '.join(renewed)}")
+
+
 def stop(environment: Environment, screen: Screen) -> None:
     """Ends every process of the environment; its data, keys and ports stay."""
     with known(environment).locked("stop"):
         Supervisor(environment).stop()
+        plugins.release(environment.engine_home)
     screen.say(f"environment {environment.name}: stopped. Run: atoll start {environment.name}")
 
 
-def status(environment: Environment, screen: Screen) -> tuple[Exit, list[Status]]:
-    """Every process as it is now."""
-    supervisor = Supervisor(known(environment))
-    if supervisor.running:
-        found = [_status(each.name, each.state, each.pid) for each in supervisor.processes()]
-    else:
-        found = [Status(path.stem, _STOPPED) for path in sorted(environment.programs.glob("*.conf"))]
-    screen.table(
-        ("process", "state", "pid", "uptime", "memory"),
-        [(each.name, each.state, *_numbers(each)) for each in found],
-    )
-    return (Exit.DONE if all(each.state == _RUNNING for each in found) else Exit.UNAVAILABLE), found
-
-
-def logs(environment: Environment, name: str | None, *, follow: bool) -> Iterator[str]:
-    """The last lines of one process's log or of all, then, where `follow` says so, what comes.
-
-    Raises:
-        ArgsError: there is no such process.
-    """
-    paths = {path.stem: path for path in sorted(known(environment).logs.glob("*.log"))}
-    if name and name not in paths:
-        raise ArgsError(f"process: found {name!r}; expected one of: {', '.join(paths)}")
-    chosen = {name: paths[name]} if name else paths
-    places = {each: max(path.stat().st_size - _TAIL_BYTES, 0) for each, path in chosen.items()}
-    while True:
-        for each, path in chosen.items():
-            prefix = "" if name else f"{each}: "
-            lines, places[each] = _read(path, places[each])
-            yield from (prefix + line for line in lines)
-        if not follow:
-            return
-        time.sleep(_PAUSE)
-
-
-def _read(path: Path, place: int) -> tuple[list[str], int]:
-    """The whole lines of a log from a place on, and where they end; a log that was rotated begins anew."""
-    with path.open("rb") as stream:
-        size = stream.seek(0, 2)
-        stream.seek(place if place <= size else 0)
-        whole, newline, _ = stream.read().rpartition(b"\n")
-        start = place if place <= size else 0
-        return whole.decode(errors="replace").splitlines(), start + len(whole) + len(newline)
-
-
-def _status(name: str, state: str, pid: int) -> Status:
-    try:
-        process = psutil.Process(pid) if pid else None
-        if process is None:
-            return Status(name, state)
-        uptime = int(time.time() - process.create_time())
-        return Status(name, state, pid, uptime, process.memory_info().rss)
-    except psutil.NoSuchProcess:
-        return Status(name, state)
-
-
-def _numbers(found: Status) -> tuple[str, str, str]:
-    if not found.pid:
-        return "", "", ""
-    return str(found.pid), str(timedelta(seconds=found.uptime)), f"{found.memory / 2**20:.0f} MiB"
-
-
 def _all_run(supervisor: Supervisor) -> bool:
-    return all(process.state == _RUNNING for process in supervisor.processes())
+    return all(process.state == _RUNNING for process in supervisor.processes() if "." in process.name)
 
 
 def _api(path: Path) -> Api:

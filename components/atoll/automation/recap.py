@@ -73,10 +73,13 @@ def unreachable(recap: Recap, reasons: Mapping[str, str]) -> Recap:
     }
 
 
-def exit_code(recap: Recap) -> Exit:
-    """What the command ends with."""
+def exit_code(recap: Recap, results: Iterable[Result] = ()) -> Exit:
+    """What the command ends with; where all that failed did so for one known reason, that reason's code."""
     if any(tally.failed for tally in recap.values()):
-        return Exit.FAILED
+        unreachable = {name for name, tally in recap.items() if tally.unreachable}
+        last = {result.urn: result for result in results if result.place not in unreachable}
+        codes = {result.code for result in last.values() if result.outcome is Outcome.FAILED}
+        return (codes.pop() or Exit.FAILED) if len(codes) == 1 else Exit.FAILED
     return Exit.UNAVAILABLE if any(tally.unreachable for tally in recap.values()) else Exit.DONE
 
 

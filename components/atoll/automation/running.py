@@ -1,18 +1,20 @@
 """What each command does with an environment, from its settings to its report."""
 
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from atoll.automation import events, looking, preparation, processes, recap
+from atoll.automation import events, leaving, looking, preparation, processes, recap, retention
+from atoll.automation.engine import Engine
 from atoll.automation.events import Message, Result
 from atoll.automation.looking import Access
+from atoll.automation.reach import Reach
 from atoll.automation.recap import Recap
 from atoll.automation.show import Screen
-from atoll.core.errors import AtollError, Exit
-from atoll.host import Environment, Ports, Supervisor
-from atoll.platform import Inventory, load, preflight
-
-_EXISTING = "atoll:index:ExistingCluster"
+from atoll.core.errors import Exit, RefusedError
+from atoll.federation.local import effects as planes
+from atoll.host import Environment
+from atoll.platform import CONTROL_PLANE, Inventory, load, preflight
 
 
 @dataclass(frozen=True)
@@ -45,45 +47,75 @@ class Report:
         }
 
 
-def up(environment: Environment, screen: Screen) -> Report:
-    """Makes the environment fit its inventory; one dead cluster does not hold up the others."""
+def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
+    """Makes the environment fit its inventory; one dead cluster does not hold up the others.
+
+    A member to `forget` is taken out without being asked.
+    """
     inventory = declared(environment)
+    leaving.refuse_declared(inventory, forget)
     with environment.locked("up"):
-        engine = preparation.prepare(environment, screen).engine
+        processes.refuse_downgrades(environment)
+        retention.sweep(environment)
+        engine = preparation.prepare(environment, screen, inventory.kms, inventory.state).engine
+        preparation.migrate(environment, engine, inventory.kms, screen)
         places = looking.accesses(environment, inventory)
-        before = looking.delivered(places, looking.statuses(engine.state()))
-        with screen.beating("up"):
-            engine_code = engine.up(screen.listen)
-        after = looking.statuses(engine.state())
+        reach = _reach(environment, places, engine, screen)
+        left = _forget(environment, engine, reach, forget, screen) if forget else ""
+        with screen.beating("up"), ThreadPoolExecutor(1) as pool:
+            # Beside the engine, which has to look at what is live before it writes: a dead member is asked for
+            # seconds, and the others are not to wait for that.
+            before = pool.submit(looking.delivered, places, looking.statuses(engine.state()))
+            engine_code = engine.up(reach.listen)
+        processes.take_up_tokens(environment, screen.results, screen)
+        state = engine.state()
+        for name in leaving.clear_unknown(environment, inventory, state):
+            screen.say(
+                f"cluster {name}: removed (a run that was killed had begun it, and nothing declares it)"
+            )
     found = recap.of_run([place.name for place in places], screen.results)
-    found = recap.deliveries(found, before, after)
-    found = recap.unreachable(found, looking.silent(places))
-    screen.end(found)
-    code = recap.exit_code(found)
-    if code is Exit.DONE and engine_code:
-        code = Exit.FAILED
-    return Report(code, found, events.changes(screen.results), screen.problems)
+    found = recap.deliveries(found, before.result(), looking.statuses(state))
+    found = recap.unreachable(found, reach.finish())
+    if left:
+        screen.say(left)
+    return _report(found, screen, engine_code)
 
 
 def check(environment: Environment, screen: Screen) -> Report:
     """Says what `up` would change."""
     inventory = declared(environment)
     with environment.locked("up --check"):
-        engine = preparation.prepare(environment, screen).engine
+        processes.refuse_downgrades(environment)
+        retention.sweep(environment)
+        engine = preparation.prepare(environment, screen, inventory.kms, inventory.state).engine
+        places = looking.accesses(environment, inventory)
+        reach = _reach(environment, places, engine, screen)
         with screen.beating("check"):
-            engine_code = engine.preview(screen.listen)
-    names = [place.name for place in looking.accesses(environment, inventory)]
-    changes = events.changes(screen.results)
-    found = recap.of_run(names, screen.results)
-    screen.end(found)
-    code = Exit.FAILED if engine_code else Exit.CHANGES if changes else Exit.DONE
-    return Report(code, found, changes, screen.problems)
+            engine_code = engine.preview(reach.listen)
+    found = recap.of_run([place.name for place in places], screen.results)
+    report = _report(recap.unreachable(found, reach.finish()), screen, engine_code)
+    pending = report.code is Exit.DONE and report.changes
+    return replace(report, code=Exit.CHANGES) if pending else report
+
+
+def refresh(environment: Environment, screen: Screen) -> Report:
+    """Writes what is live into the state; a dead cluster keeps what the state has of it."""
+    inventory = declared(environment)
+    with processes.known(environment).locked("refresh"):
+        retention.sweep(environment)
+        engine = preparation.prepare(environment, screen, inventory.kms, inventory.state).engine
+        places = looking.accesses(environment, inventory)
+        reach = _reach(environment, places, engine, screen)
+        with screen.beating("refresh"):
+            engine_code = engine.refresh(reach.listen)
+    found = recap.of_run([place.name for place in places], screen.results)
+    return _report(recap.unreachable(found, reach.finish()), screen, engine_code)
 
 
 def recap_of(environment: Environment, screen: Screen) -> Report:
     """What is live now."""
     inventory = declared(environment)
-    engine = preparation.prepare(processes.known(environment), screen).engine
+    engine = preparation.prepare(processes.known(environment), screen, inventory.kms, inventory.state).engine
     found = looking.live(looking.accesses(environment, inventory), looking.statuses(engine.state()))
     screen.end(found)
     return Report(recap.exit_code(found), found)
@@ -91,9 +123,13 @@ def recap_of(environment: Environment, screen: Screen) -> Report:
 
 def variables(environment: Environment, screen: Screen) -> dict[str, str]:
     """What a shell needs, with everything behind it running."""
-    declared(environment)
+    inventory = declared(environment)
     with environment.locked("env"):
-        return preparation.prepare(environment, screen).variables
+        prepared = preparation.prepare(environment, screen, inventory.kms, inventory.state)
+        # For `pulumi` typed by hand, which knows nothing of all this.
+        for message in prepared.engine.take_up():
+            screen.listen(message)
+        return prepared.variables
 
 
 def kubeconfigs(environment: Environment, name: str | None, screen: Screen) -> list[Access]:
@@ -105,25 +141,6 @@ def kubeconfigs(environment: Environment, name: str | None, screen: Screen) -> l
     return looking.accesses(environment, inventory)
 
 
-def down(environment: Environment, screen: Screen, *, force: bool = False) -> None:
-    """Removes the environment. What lives on elsewhere is cleared by the engine first; the rest just ends.
-
-    Raises:
-        AtollError: something elsewhere could not be cleared; all is kept unless `force` says otherwise.
-    """
-    if not environment.folder.exists():
-        screen.say(f"environment {environment.name}: nothing to remove")
-        return
-    with environment.locked("down"):
-        if environment.exists and _outlives(environment) and not force:
-            _destroy(environment, screen)
-        Supervisor(environment).stop()
-        Ports(environment).release_block()
-        environment.remove()
-    (environment.project / "stacks" / f"Pulumi.{environment.name}.yaml").unlink(missing_ok=True)
-    screen.say(f"environment {environment.name}: removed")
-
-
 def declared(environment: Environment) -> Inventory:
     """The environment's inventory, checked as far as that goes without the engine."""
     inventory = load(environment.project / "stacks", environment.name)
@@ -131,17 +148,43 @@ def declared(environment: Environment) -> Inventory:
     return inventory
 
 
-def _destroy(environment: Environment, screen: Screen) -> None:
-    engine = preparation.prepare(environment, screen).engine
-    with screen.beating("down"):
-        code = engine.destroy(screen.listen)
-    if code:
-        raise AtollError(
-            f"environment {environment.name}: found clusters that live on and could not be cleared (above); expected "
-            f"to clear them first. Mend them, or leave them as they are: atoll down {environment.name} --force"
+def kept_here(environment: Environment) -> Inventory:
+    """What an environment's inventory declares, for a command that proves what it did by the state's own files.
+
+    Raises:
+        RefusedError: the state is in a bucket.
+    """
+    inventory = declared(environment)
+    if inventory.state:
+        raise RefusedError(
+            f"environment {environment.name}: found its state in bucket {inventory.state.bucket}; expected it on this "
+            "machine (elsewhere the new data key cannot be proved yet). Run: pulumi stack change-secrets-provider"
         )
+    return inventory
 
 
-def _outlives(environment: Environment) -> bool:
-    """Whether the state holds a cluster that goes on living without this environment."""
-    return any(_EXISTING in path.read_text() for path in environment.state.rglob(f"{environment.name}.json"))
+def _forget(environment: Environment, engine: Engine, reach: Reach, name: str, screen: Screen) -> str:
+    with screen.beating(f"forget {name}"):
+        left = leaving.forget(environment, engine, reach.places, name)
+    reach.forgotten = name
+    return left
+
+
+def _reach(environment: Environment, places: list[Access], engine: Engine, screen: Screen) -> Reach:
+    """What asks the clusters, once the plane has answered.
+
+    A plane that was not made to its end need not answer, nor one that the run makes anew (its certificates ended).
+    """
+    reach = Reach(environment, places, screen)
+    silent = reach.silence(CONTROL_PLANE) and looking.is_made(environment, engine.state(), CONTROL_PLANE)
+    if silent and not planes.stale(environment, CONTROL_PLANE):
+        reach.demand(CONTROL_PLANE)
+    return reach
+
+
+def _report(found: Recap, screen: Screen, engine_code: int) -> Report:
+    screen.end(found)
+    code = recap.exit_code(found, screen.results)
+    if code is Exit.DONE and engine_code:
+        code = Exit.FAILED
+    return Report(code, found, events.changes(screen.results), screen.problems)

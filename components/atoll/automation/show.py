@@ -17,8 +17,11 @@ from atoll.automation.recap import Recap
 _STYLE = {Outcome.OK: "green", Outcome.CHANGED: "yellow", Outcome.FAILED: "red"}
 _PROBLEM_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 _HEARTBEAT = 5.0
+_WIDE = 1000
 _EMPTY = re.compile(
-    r"(error: )?update failed|\d+ errors? occurred:$|Refreshed resource is in an unhealthy state:$"
+    r"(error: )?update failed|\d+ errors? occurred:$|Refreshed resource is in an unhealthy state:$|"
+    # What follows from a cluster that failed and was told: its provider is not there for the objects in it.
+    r"unknown provider '[^']*::04da6b54-80e4-46f7-96ec-b56ff0331ba9' for resource|Resource monitor has terminated"
 )
 
 
@@ -28,6 +31,8 @@ class Screen:
     def __init__(self, *, diff: bool = False, quiet: bool = False, to_stderr: bool = False) -> None:
         self._diff, self._quiet = diff, quiet
         self._out = Console(stderr=to_stderr, highlight=False, soft_wrap=True)
+        # A row is a line, however narrow the terminal: whoever greps for a name finds all of it.
+        self._rows = Console(stderr=to_stderr, highlight=False, width=_WIDE)
         self._problems = Console(stderr=True, highlight=False, soft_wrap=True)
         self._lock = threading.Lock()
         self._last, self._doing = time.monotonic(), ""
@@ -43,6 +48,8 @@ class Screen:
                 self._print(_line(entry, diff=self._diff))
         elif entry.severity is Severity.PROGRESS:
             self._doing = entry.text
+        elif entry.severity is Severity.NOTE:
+            self._tell_note(entry)
         else:
             self.problems.append(entry)
             self._tell_problem(entry)
@@ -51,19 +58,25 @@ class Screen:
         """Shows one line."""
         self._print(escape(line))
 
+    def progress(self, line: str) -> None:
+        """Notes how far the work is, for who waits for it."""
+        self.listen(Message(Severity.PROGRESS, line))
+
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Shows a table."""
-        shown = Table(*head, box=None, pad_edge=False, header_style="bold")
+        shown = Table(box=None, pad_edge=False, header_style="bold")
+        for name in head:
+            shown.add_column(name, no_wrap=True)
         for row in rows:
             shown.add_row(*(escape(str(cell)) for cell in row))
         if not self._quiet:
-            self._out.print(shown)
+            self._rows.print(shown)
 
     @contextlib.contextmanager
-    def beating(self, what: str) -> Iterator[None]:
+    def beating(self, what: str, every: float = _HEARTBEAT) -> Iterator[None]:
         """Says every few seconds that work goes on, whenever nothing else was said."""
         over = threading.Event()
-        thread = threading.Thread(target=self._beat, args=(over, what), daemon=True)
+        thread = threading.Thread(target=self._beat, args=(over, what, every), daemon=True)
         thread.start()
         try:
             yield
@@ -79,10 +92,10 @@ class Screen:
             style = "red" if bad else "yellow" if tally.changed else "green"
             self._print(f"[{style}]{escape(line)}[/]")
 
-    def _beat(self, over: threading.Event, what: str) -> None:
+    def _beat(self, over: threading.Event, what: str, every: float) -> None:
         begin = time.monotonic()
         while not over.wait(1):
-            if time.monotonic() - self._last > _HEARTBEAT:
+            if time.monotonic() - self._last > every:
                 doing = escape(self._doing or "at work")
                 self._print(f"[dim]{what}: {doing} ({time.monotonic() - begin:.0f} s so far)[/]")
 
@@ -91,6 +104,12 @@ class Screen:
             self._last = time.monotonic()
             if not self._quiet:
                 self._out.print(markup)
+
+    def _tell_note(self, message: Message) -> None:
+        line = escape(f"[{message.place or 'fleet'}] {message.text}")
+        if line not in self._told:
+            self._told.add(line)
+            self._print(f"[dim]{message.severity}:[/] {line}")
 
     def _tell_problem(self, message: Message) -> None:
         if self._quiet and message.severity is not Severity.ERROR:

@@ -4,6 +4,8 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import quote
 
 from atoll.host import Environment
 from atoll.host.environment import VARIABLE
@@ -13,23 +15,38 @@ _AMBIENT = re.compile(
 )
 """What would lead a dev environment to a real cloud, another cluster or a proxy."""
 
+_ENGINE_LOGS = "100"
+"""Megabytes that the engine's own logs may take, up to 1 MB a run; it minds this limit itself (its default is 500)."""
 
-def own(environment: Environment, *, plugins_downloaded: bool) -> dict[str, str]:
-    """What the environment sets. `plugins_downloaded` lets the engine fetch what it misses."""
+
+def own(
+    environment: Environment,
+    *,
+    plugins_downloaded: bool,
+    backend: str = "",
+    keys: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, str]:
+    """What the environment sets.
+
+    `plugins_downloaded` lets the engine fetch what it misses; its state is in `backend`, else in the environment's
+    folder; `keys` lead to its KMS.
+    """
     return {
         VARIABLE: str(environment.folder),
         "PULUMI_HOME": str(environment.engine_home),
-        "PULUMI_BACKEND_URL": f"file://{environment.state}",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(environment.folder / "passphrase"),
+        # Without the sidecar files of attributes: one that was cut off makes the state beside it unreadable.
+        "PULUMI_BACKEND_URL": backend or f"file://{quote(str(environment.state))}?metadata=skip",
         # A stack file that was cleaned away must not make the secrets unreadable: the state knows as well.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_STACK": environment.name,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_LOG_ROTATION_MAX_TOTAL_MB": _ENGINE_LOGS,
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": str(not plugins_downloaded).lower(),
         # An empty kubeconfig: whoever forgets to say which cluster is meant meets none.
         "KUBECONFIG": "/dev/null",
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "*",
+        **keys,
     }
 
 

@@ -66,6 +66,7 @@ class Cluster(Component):
             self.access,
             self.options(replace_with=[self.gate]),
             upsert=self.driver is Driver.LOCAL,
+            skip_unreachable=True,
         )
 
 

@@ -4,7 +4,6 @@ Both give the same outputs: `access` (a kubeconfig with credentials inside), `en
 of kube-system).
 """
 
-import hashlib
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,18 +12,18 @@ import yaml
 from atoll import toolchain
 from atoll.cluster import manifests
 from atoll.cluster.local import credentials, launch, programs
+from atoll.cluster.local.launch import Local
 from atoll.cluster.local.seat import PORTS, SUBJECTS, Seat
-from atoll.core import files
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
-from atoll.core.errors import ArgsError, NotReadyError
+from atoll.core.errors import ArgsError, NotReadyError, UnavailableError
 from atoll.core.x509 import Subject
-from atoll.host import Environment
-from atoll.kubernetes import Api, Kubeconfig
+from atoll.host import Environment, hearing
+from atoll.kubernetes import Api, ApiError, Kubeconfig
 from atoll.kubernetes.client import LOOK_SECONDS, MERGE
 
 OUTPUTS = frozenset({"access", "endpoint", "identifier"})
 _PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
-_SUBJECTS = {**SUBJECTS, "kube-scheduler": Subject("system:kube-scheduler"), "kwok": Subject("kwok")}
+MEMBER_SUBJECTS = {**SUBJECTS, "kube-scheduler": Subject("system:kube-scheduler"), "kwok": Subject("kwok")}
 _STAGES = (
     "node/fast/node-initialize.yaml",
     "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
@@ -33,6 +32,10 @@ _STAGES = (
     "pod/fast/pod-delete.yaml",
 )
 _START_LIMIT = timedelta(seconds=60)
+_FROZEN_LIMIT = timedelta(seconds=15)
+"""For the API server of a cluster none of whose processes had to be started: it answers at once or is frozen."""
+_CONNECT_SECONDS = 2.0
+"""Three tries of it are made: a cluster whose packets nobody answers holds nothing up for long."""
 
 
 class LocalCluster(Effect):
@@ -54,21 +57,29 @@ class LocalCluster(Effect):
         return frozenset() if changed else frozenset({"access"})
 
     def stale(self, inputs: Values, outputs: Values) -> str | None:  # noqa: ARG002 - the protocol's
-        """Its certificates are near their end."""
-        return launch.renewal(Environment.current(), inputs["name"], _SUBJECTS)
+        """Its certificates are near their end, or its programs or what they read are others than those that run."""
+        environment = Environment.current()
+        if not launch.exists(environment, inputs["name"]):
+            return None
+        return launch.stale(environment, member(environment, inputs["name"]))
+
+    def renews(self, inputs: Values, outputs: Values) -> frozenset[str]:  # noqa: ARG002 - the protocol's
+        """Another version of a program changes nothing for those who use the cluster."""
+        changes = launch.access_changes(member(Environment.current(), inputs["name"]))
+        return frozenset({"access"}) if changes else frozenset()
 
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Starts the cluster, or takes up the one that was begun under this name."""
         environment = Environment.current()
-        seat = _member_seat(environment, inputs["name"])
-        stages = _stages()
-        files.write(seat.folder / "stages.yaml", stages)
-        revision = credentials.ensure(seat, _SUBJECTS, ("secrets",)) + _digest(stages)
-        launch.start(environment, programs.member(seat), revision)
+        launch.refuse(environment, [inputs["name"]])
+        local = member(environment, inputs["name"])
+        seat = local.seat
+        local.write()
+        started = launch.start(environment, local, local.programs)
         api = Api(credentials.admin(seat))
-        outputs = {"access": api.kubeconfig.text(), "endpoint": seat.server, "identifier": ""}
+        outputs = {"access": api.kubeconfig.text(), "endpoint": seat.server}
         try:
-            launch.wait_until_ready(api, seat.name, context)
+            launch.wait_until_ready(api, seat.name, context, launch.API_LIMIT if started else _FROZEN_LIMIT)
             launch.patiently(
                 lambda: _populate(api, inputs), f"{seat.name}: making its nodes", _START_LIMIT, context
             )
@@ -82,6 +93,7 @@ class LocalCluster(Effect):
         environment = Environment.current()
         if not launch.exists(environment, id):
             return None
+        hearing.demand(id)
         api = Api(credentials.admin(_member_seat(environment, id)), read=LOOK_SECONDS)
         nodes = api.items("v1", "Node")
         found = {**inputs, "name": id, "nodes": len(nodes)}
@@ -133,17 +145,19 @@ class ExistingCluster(Effect):
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Reads the kubeconfig and asks the cluster who it is."""
         kubeconfig = _existing(inputs)
-        return Outcome(
-            inputs["name"],
-            {
-                "access": kubeconfig.text(),
-                "endpoint": kubeconfig.server,
-                "identifier": Api(kubeconfig, read=LOOK_SECONDS).identifier(),
-            },
-        )
+        try:
+            identifier = Api(kubeconfig, connect=_CONNECT_SECONDS, read=LOOK_SECONDS).identifier()
+        except ApiError as error:
+            raise UnavailableError(
+                f"cluster {inputs['name']}: {kubeconfig.server}: found a refusal ({error}); expected to be let in. "
+                f"Renew the credentials in {inputs['file']}."
+            ) from error
+        outputs = {"access": kubeconfig.text(), "endpoint": kubeconfig.server, "identifier": identifier}
+        return Outcome(inputs["name"], outputs)
 
     def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002 - the protocol's
         """Asks again."""
+        hearing.demand(id)
         return Seen(inputs, {**outputs, **self.create(id, inputs, context).outputs})
 
     def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002 - the protocol's
@@ -171,14 +185,16 @@ def _member_seat(environment: Environment, name: str) -> Seat:
     return launch.seat(environment, name, (*PORTS, "kube-scheduler", "kwok"), _PROGRAMS)
 
 
+def member(environment: Environment, name: str) -> Local:
+    """A member as it should be, with its place and ports taken."""
+    seat = _member_seat(environment, name)
+    return Local(seat, MEMBER_SUBJECTS, ("secrets",), programs.member(seat), {programs.STAGES: _stages()})
+
+
 def _stages() -> str:
     folder = toolchain.asset("kwok-stages")
     ours = yaml.safe_dump(manifests.pod_ready_again())
     return "---\n".join([*((folder / name).read_text() for name in _STAGES), ours])
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _populate(api: Api, inputs: Values) -> None:

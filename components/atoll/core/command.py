@@ -1,6 +1,7 @@
 """The one place that runs programs: a list and no shell, output redacted, whole groups stopped."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -13,6 +14,11 @@ from atoll.core import redaction
 from atoll.core.errors import CommandError, UnavailableError
 
 _TAIL = 2000
+_TELLING = re.compile(
+    r"^.*(no space left on device|disk quota exceeded|read-only file system|too many open files|panic: ).*$",
+    re.MULTILINE,
+)
+"""A line that tells the reason, where others count errors or list what was being called."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,8 @@ def failure(argv: Sequence[str], code: int, output: str) -> CommandError:
     """The error of a program that failed, redacted, with its last words."""
     shown = tuple(redaction.redact(word) for word in argv)
     last = redaction.redact(output.strip())[-_TAIL:]
-    line = last.splitlines()[-1] if last else "it printed nothing"
+    told = _TELLING.search(redaction.redact(output))
+    line = told[0].strip() if told else last.splitlines()[-1] if last else "it printed nothing"
     return CommandError(
         f"{Path(argv[0]).name}: exit code {code}; expected 0: {line}", argv=shown, code=code, output=last
     )

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from atoll.core.errors import Exit
+
 Values = dict[str, Any]
 """Properties by their camelCase names, plain JSON values; secrets are unwrapped."""
 
@@ -30,6 +32,8 @@ class Outcome:
     id: str
     outputs: Values
     problems: tuple[str, ...] = ()
+    code: Exit = Exit.FAILED
+    """The exit code that the problems mean."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +42,21 @@ class Seen:
 
     inputs: Values
     outputs: Values
+    id: str = ""
+    """The id that the thing is kept under, where an import may name it in other ways."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What an effect may tell while it works, and how it learns that it should end."""
+    """Whom an effect works for, what it may tell meanwhile, and how it learns that it should end."""
 
     report: Callable[[str], None] = lambda _line: None
     """Shows progress, one line, replaced by the next."""
     warn: Callable[[str], None] = lambda _line: None
     """Shows a warning that stays."""
     cancelled: threading.Event = field(default_factory=threading.Event)
+    owner: str = ""
+    """`project/stack`: whose the resource is."""
 
 
 class Effect(Protocol):
@@ -65,13 +73,24 @@ class Effect(Protocol):
         """The inputs that do not fit, all at once; unknown inputs are left out of `inputs`."""
         ...
 
+    def same(self, name: str, old: Any, new: Any) -> bool:  # noqa: ARG002 - for those whose words may differ
+        """Whether two values of an input mean the same; None stands for one that is not given."""
+        return bool(old == new)
+
     def changes(self, changed: frozenset[str]) -> frozenset[str]:
-        """The outputs that an update of these inputs may change; the others keep their values in a preview."""
+        """The outputs that an update of these inputs may change; the others keep their values in a preview.
+
+        No inputs: those that an update of a stale resource may change, where `renews` does not know better.
+        """
         ...
 
     def stale(self, inputs: Values, outputs: Values) -> str | None:
         """Why a resource needs an update though no input changed (a token near its end), or None."""
         ...
+
+    def renews(self, inputs: Values, outputs: Values) -> frozenset[str]:  # noqa: ARG002 - for those that ask the world
+        """The outputs that an update of a stale resource may change."""
+        return self.changes(frozenset())
 
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:
         """Ensures the thing; may be called again after it was killed half-way."""

@@ -3,6 +3,8 @@
 *where: found; expected (because). Do.* Classes say what the caller can do, not where it happened.
 """
 
+import errno
+import os
 from enum import IntEnum
 
 
@@ -19,6 +21,20 @@ class Exit(IntEnum):
     LOCKED = 7
     STALE_PLAN = 8
     INTERRUPTED = 130
+
+
+_ENDS = "atoll: exit code "
+
+
+def ending(code: Exit) -> str:
+    """How a provider tells the command, past the engine, which exit code its error means."""
+    return f"{_ENDS}{int(code)}"
+
+
+def ending_of(text: str) -> Exit | None:
+    """The exit code that such a line tells, or None for any other."""
+    number = text.removeprefix(_ENDS)
+    return Exit(int(number)) if number != text and number in {str(int(code)) for code in Exit} else None
 
 
 class AtollError(Exception):
@@ -83,3 +99,35 @@ class NotReadyError(AtollError):
     """Something awaited did not come; the text says what, how long, and the last state seen."""
 
     retry = True
+
+
+def quoted(said: object) -> str:
+    """What somebody else said, on one line and without its full stop, to stand in an error of ours."""
+    return " ".join(str(said).split()).rstrip(".")
+
+
+_ROOM = "room on its disk. Free some, and run the same command again"
+_WRITABLE = "a place that can be read and written. Mend that, or choose another one (ATOLL_HOME, ATOLL_CACHE)"
+_SYSTEM = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EROFS: _WRITABLE,
+    errno.EACCES: _WRITABLE,
+    errno.EPERM: _WRITABLE,
+    errno.ENOTDIR: _WRITABLE,
+    errno.ENAMETOOLONG: "a shorter path. Choose one (ATOLL_HOME, ATOLL_CACHE), or move the checkout",
+    errno.EMFILE: "to be allowed more. Run: ulimit -n 1024",
+    errno.ENFILE: "files to spare on this machine. End what holds so many open",
+    errno.EIO: "a disk that works. Look into the kernel's log",
+}
+"""What a machine may lack, by its error number: what was expected, and what to do."""
+
+
+def of_system(error: OSError) -> UnavailableError | None:
+    """The error of a machine that lacks something, for its reader; None where the number says no such thing."""
+    expected = _SYSTEM.get(error.errno or 0)
+    if expected is None:
+        return None
+    # A copy names its source first and the file that it could not write second.
+    where = error.filename2 or error.filename or "this machine"
+    return UnavailableError(f"{where}: found {os.strerror(error.errno or 0).lower()}; expected {expected}.")

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 PRIVATE = 0o600
 
@@ -21,18 +21,31 @@ def write(path: Path, content: str | bytes, mode: int = PRIVATE) -> bool:
     with contextlib.suppress(FileNotFoundError):
         if path.read_bytes() == data and path.stat().st_mode & 0o777 == mode:
             return False
+    with whole(path, mode) as stream:
+        stream.write(data)
+    return True
+
+
+@contextlib.contextmanager
+def whole(path: Path, mode: int = PRIVATE) -> Iterator[BinaryIO]:
+    """Yields a stream whose content takes the file's place at the end, or never where the block fails.
+
+    Until then it lies beside the file and its owner alone can read it.
+    """
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
+            yield stream
             stream.flush()
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, temporary):
+            # A descriptor's error names no file.
+            error.filename = str(path)
         raise
-    return True
 
 
 def write_json(path: Path, value: Any, mode: int = PRIVATE) -> bool:

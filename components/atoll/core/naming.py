@@ -9,6 +9,7 @@ FIELD_MANAGER = "atoll"
 MARK = "app.kubernetes.io/managed-by"
 """The label that marks an object as Atoll's."""
 
+_DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_LIMIT = 63
 
@@ -32,4 +33,14 @@ def dns_label_problem(name: str) -> str | None:
         return f"expected at most {_LABEL_LIMIT} characters (a DNS label)"
     if not _LABEL.fullmatch(name):
         return "expected a DNS label: a-z, 0-9 and '-', beginning and ending with a letter or digit"
+    return None
+
+
+def data_key_problem(name: str) -> str | None:
+    """What keeps a name from being a key of a Secret or ConfigMap, or None.
+
+    Source: k8s.io/apimachinery/pkg/util/validation, IsConfigMapKey.
+    """
+    if not _DATA_KEY.fullmatch(name) or name == "." or name.startswith(".."):
+        return "expected a key of a Secret: A-Z, a-z, 0-9, '-', '_' and '.', at most 253"
     return None

@@ -13,10 +13,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from atoll.core import lifetimes
+
 AUTHORITY_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=365)
-_BACKDATE = timedelta(minutes=5)
-"""Certificates begin a little in the past, so that clocks that differ slightly agree on them."""
+_BACKDATE = timedelta(days=7)
+"""Certificates begin in the past: what a clock that was days ahead made is valid still when it is set right."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,49 @@ class Subject:
     hosts: tuple[str, ...] = ()
 
 
-def authority(common_name: str) -> Pair:
+@dataclass(frozen=True)
+class Validity:
+    """From when until when a certificate is valid."""
+
+    begin: datetime
+    end: datetime
+
+    @classmethod
+    def of(cls, certificate: bytes) -> "Validity":
+        """That of a certificate, PEM.
+
+        Raises:
+            ValueError: it is no certificate.
+        """
+        read = x509.load_pem_x509_certificate(certificate)
+        return cls(read.not_valid_before_utc, read.not_valid_after_utc)
+
+    def near_end(self, now: datetime) -> bool:
+        """Whether less than a third of it is left."""
+        return lifetimes.near_end(self.end, self.end - self.begin, now)
+
+
+def authority(common_name: str, *, now: datetime | None = None) -> Pair:
     """A new self-signed certificate authority."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    return _self_signed(common_name, ec.generate_private_key(ec.SECP256R1()), now)
+
+
+def renewed(issuer: Pair, *, now: datetime | None = None) -> Pair:
+    """The same authority with its name and key, and a life of its own from now on.
+
+    What it signed stays valid under both, and whoever still trusts only the old one believes what the new one signs.
+    """
+    (name,) = x509.load_pem_x509_certificate(issuer.certificate).subject.get_attributes_for_oid(
+        NameOID.COMMON_NAME
+    )
+    return _self_signed(str(name.value), _signer(issuer), now)
+
+
+def _self_signed(common_name: str, key: ec.EllipticCurvePrivateKey, now: datetime | None) -> Pair:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     usage = _usage(sign_certificates=True)
     certificate = (
-        _builder(name, name, key.public_key(), AUTHORITY_LIFE)
+        _builder(name, name, key.public_key(), _life(AUTHORITY_LIFE, now))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -54,14 +92,13 @@ def authority(common_name: str) -> Pair:
     return Pair(certificate.public_bytes(serialization.Encoding.PEM), _private(key))
 
 
-def leaf(issuer: Pair, subject: Subject) -> Pair:
+def leaf(issuer: Pair, subject: Subject, *, now: datetime | None = None) -> Pair:
     """A new certificate under the authority, with a new key."""
     parent = x509.load_pem_x509_certificate(issuer.certificate)
-    signer = cast("ec.EllipticCurvePrivateKey", serialization.load_pem_private_key(issuer.key, None))
     key = ec.generate_private_key(ec.SECP256R1())
     uses = [ExtendedKeyUsageOID.CLIENT_AUTH] + ([ExtendedKeyUsageOID.SERVER_AUTH] if subject.hosts else [])
     builder = (
-        _builder(_name(subject), parent.subject, key.public_key(), LEAF_LIFE)
+        _builder(_name(subject), parent.subject, key.public_key(), _life(LEAF_LIFE, now))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(sign_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
@@ -74,7 +111,7 @@ def leaf(issuer: Pair, subject: Subject) -> Pair:
         builder = builder.add_extension(
             x509.SubjectAlternativeName([_host(host) for host in subject.hosts]), critical=False
         )
-    certificate = builder.sign(signer, hashes.SHA256())
+    certificate = builder.sign(_signer(issuer), hashes.SHA256())
     return Pair(certificate.public_bytes(serialization.Encoding.PEM), _private(key))
 
 
@@ -99,11 +136,12 @@ def fits(pair: Pair, issuer: Pair, subject: Subject, now: datetime | None = None
         certificate.verify_directly_issued_by(parent)
     except Exception:  # noqa: BLE001 - whatever the reason, it is not this authority's
         return False
-    left = certificate.not_valid_after_utc - (now or datetime.now(UTC))
+    key = serialization.load_pem_private_key(pair.key, None)
     return (
-        certificate.subject == _name(subject)
+        certificate.public_key() == key.public_key()
+        and certificate.subject == _name(subject)
         and _hosts(certificate) == set(subject.hosts)
-        and left > LEAF_LIFE / 3
+        and not Validity.of(pair.certificate).near_end(now or datetime.now(UTC))
     )
 
 
@@ -127,18 +165,26 @@ def _host(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
+def _signer(issuer: Pair) -> ec.EllipticCurvePrivateKey:
+    return cast("ec.EllipticCurvePrivateKey", serialization.load_pem_private_key(issuer.key, None))
+
+
+def _life(length: timedelta, now: datetime | None) -> Validity:
+    begin = now or datetime.now(UTC)
+    return Validity(begin - _BACKDATE, begin + length)
+
+
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, life: timedelta
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, life: Validity
 ) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _BACKDATE)
-        .not_valid_after(now + life)
+        .not_valid_before(life.begin)
+        .not_valid_after(life.end)
     )
 
 

@@ -1,5 +1,6 @@
 """Whether a cluster runs what was written on the plane: decided from what was seen. Pure."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from atoll.core import naming
 
 Manifest = dict[str, Any]
+_NAMED = re.compile(r"\bpropagation \S+: cluster (\S+): ")
 REVISION = f"{naming.PACKAGE}.dev/revision"
 """The annotation that tells which write an object in a member comes from.
 
@@ -70,15 +72,23 @@ def rollout(live: Manifest) -> str | None:
     return None
 
 
-def unready(cluster: Manifest | None) -> str | None:
-    """Why a member cannot be served, from its Cluster object, or None."""
+def unjoined(cluster: Manifest | None) -> str | None:
+    """Why there is no member to ask, from its Cluster object, or None."""
     if cluster is None:
         return "it has not joined"
-    conditions = {entry["type"]: entry for entry in cluster.get("status", {}).get("conditions") or []}
-    ready = conditions.get("Ready")
-    if ready is None:
-        return "it has no status yet"
+    return None if _ready(cluster) else "it has no status yet"
+
+
+def unready(cluster: Manifest | None) -> str | None:
+    """Why Karmada does not serve a member, from its Cluster object, or None."""
+    if cluster is None or not (ready := _ready(cluster)):
+        return unjoined(cluster)
     return None if ready["status"] == "True" else f"not Ready ({ready.get('reason')}: {ready.get('message')})"
+
+
+def _ready(cluster: Manifest) -> Manifest:
+    conditions = cluster.get("status", {}).get("conditions") or []
+    return next((entry for entry in conditions if entry["type"] == "Ready"), {})
 
 
 def summary(name: str, lagging: dict[str, list[str]], waited: float) -> Iterable[str]:
@@ -86,3 +96,8 @@ def summary(name: str, lagging: dict[str, list[str]], waited: float) -> Iterable
     for cluster, reasons in sorted(lagging.items()):
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
         yield f"propagation {name}: cluster {cluster}: {reasons[0]}{more} after {waited:.0f} s"
+
+
+def named(line: str) -> list[str]:
+    """The clusters that a line of such a summary is about."""
+    return _NAMED.findall(line)

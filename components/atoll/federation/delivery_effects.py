@@ -1,6 +1,7 @@
 """The gate of a propagation: asks each cluster, through the plane, whether it runs what was written."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -8,15 +9,16 @@ from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import AtollError
 from atoll.federation import delivery
 from atoll.federation.delivery import Wanted
+from atoll.federation.joining import CLUSTERS
+from atoll.host import hearing
 from atoll.kubernetes import Api, ApiError, Kubeconfig
 from atoll.kubernetes.client import LOOK_SECONDS, Manifest
 
 _OUTPUTS = frozenset({"delivered"})
 _READERS = 16
-_UNREADY_PATIENCE = timedelta(seconds=15)
-"""How long the gate waits for a cluster that says it is not Ready, once all others are served."""
+_SILENT_PATIENCE = timedelta(seconds=15)
+"""How long the gate waits for a cluster that does not answer, once all others are served."""
 _NOT_FOUND = 404
-_CLUSTERS = "/apis/cluster.karmada.io/v1alpha1/clusters"
 
 
 class PropagationStatus(Effect):
@@ -49,7 +51,7 @@ class PropagationStatus(Effect):
             waited = time.monotonic() - begin
             if not lagging or context.cancelled.is_set() or waited > inputs["timeoutSeconds"]:
                 break
-            if waited > _UNREADY_PATIENCE.total_seconds() and set(lagging) <= watch.unready:
+            if waited > _SILENT_PATIENCE.total_seconds() and set(lagging) <= watch.silent:
                 break
             context.report(f"waiting for {', '.join(sorted(lagging))} ({waited:.0f} s)")
             context.cancelled.wait(pause)
@@ -61,7 +63,7 @@ class PropagationStatus(Effect):
         """Looks once."""
         if not inputs:
             return None
-        watch = Watch(inputs)
+        watch = Watch(inputs, demand=hearing.demand)
         lagging = watch.look()
         for line in delivery.summary(id, lagging, 0):
             context.warn(line)
@@ -76,16 +78,17 @@ class PropagationStatus(Effect):
 
 
 class Watch:
-    """What is asked of each cluster; what is served once is not asked again."""
+    """What is asked of each cluster; what is served once is not asked again, nor what is known to be silent."""
 
-    def __init__(self, inputs: Values) -> None:
+    def __init__(self, inputs: Values, demand: Callable[[str], None] = lambda _name: None) -> None:
         self._api = Api(Kubeconfig.read(inputs["access"]), read=LOOK_SECONDS)
         self._clusters: list[str] = inputs["clusters"]
         self._wanted = {
             name: [Wanted.of(values, name) for values in inputs["objects"]] for name in self._clusters
         }
         self._served: set[tuple[str, Wanted]] = set()
-        self.unready: set[str] = set()
+        self.silent: set[str] = set()
+        self._demand = demand
 
     def look(self) -> dict[str, list[str]]:
         """Asks every cluster that lags; returns what each still lacks."""
@@ -107,15 +110,16 @@ class Watch:
         if not missing:
             return []
         try:
-            problem = delivery.unready(self._get(f"{_CLUSTERS}/{name}"))
-            reasons = [] if problem else [lag for each in missing if (lag := self._object(name, each))]
+            self._demand(name)
+            # Karmada calls a member Ready only some time after its return: the member itself is asked.
+            problem = delivery.unjoined(self._get(f"{CLUSTERS}/{name}"))
+            # One that is being made joins in its own time.
+            silent = bool(problem) and hearing.is_silent(name)
+            reasons = [problem] if problem else [lag for each in missing if (lag := self._object(name, each))]
         except AtollError as error:
             # Whatever else is asked of it would wait as long in vain.
-            problem, reasons = f"cannot be asked: {error}", []
-        if problem:
-            self.unready.add(name)
-            return [problem]
-        self.unready.discard(name)
+            silent, reasons = True, [f"cannot be asked: {error}"]
+        (self.silent.add if silent else self.silent.discard)(name)
         return reasons
 
     def _object(self, cluster: str, wanted: Wanted) -> str | None:
@@ -123,7 +127,7 @@ class Watch:
             path = self._api.path(wanted.manifest)
         except ApiError as error:
             return f"{wanted.label}: {error}"
-        live = self._get(f"{_CLUSTERS}/{cluster}/proxy{path}")
+        live = self._get(f"{CLUSTERS}/{cluster}/proxy{path}")
         reason = delivery.lag(wanted, live)
         if reason is None:
             self._served.add((cluster, wanted))

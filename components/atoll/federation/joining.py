@@ -10,12 +10,19 @@ CLUSTER_NAMESPACE = "karmada-cluster"
 """Where Karmada keeps what belongs to a membership, on the plane and in the member."""
 SYSTEM_LABEL = {"karmada.io/system": "true"}
 IMPERSONATOR = "karmada-impersonator"
+CLUSTERS = "/apis/cluster.karmada.io/v1alpha1/clusters"
+"""Where the plane keeps its members; below each is a proxy to the member itself."""
 _RBAC = "rbac.authorization.k8s.io"
 
 
 def account(member: str) -> str:
     """The service account that Karmada acts as in a member."""
     return f"karmada-{member}"
+
+
+def impersonator_secret(member: str) -> str:
+    """The secret on the plane with the token that Karmada's proxy impersonates users with in a member."""
+    return f"{member}-impersonator"
 
 
 def role(member: str) -> str:

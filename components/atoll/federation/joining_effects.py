@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+from atoll.core import lifetimes
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import RefusedError, UnavailableError
-from atoll.federation import joining
+from atoll.federation import forgetting, joining
+from atoll.host import Environment, hearing
 from atoll.kubernetes import Api, ApiError, Kubeconfig
 from atoll.kubernetes.client import LOOK_SECONDS
 
@@ -17,6 +19,10 @@ _OUTPUTS = frozenset(
     {"endpoint", "authority", "token", "impersonatorToken", "identifier", "expires", "lifeSeconds"}
 )
 _GONE = {403, 404}
+_CONNECT_SECONDS = 2.0
+"""Three tries of it are made: a member whose packets nobody answers holds nothing up for long."""
+_WRITE_SECONDS = 15.0
+"""A busy server takes seconds for a write; a frozen one never answers."""
 
 
 class MemberAccess(Effect):
@@ -35,24 +41,29 @@ class MemberAccess(Effect):
         return _OUTPUTS if changed else _OUTPUTS - {"endpoint", "authority", "identifier"}
 
     def stale(self, inputs: Values, outputs: Values) -> str | None:  # noqa: ARG002 - the protocol's
-        """Less than a third of the tokens' life is left."""
+        """Less than a third of the tokens' life is left, or it has not begun: then servers refuse them as well."""
         expires = outputs.get("expires")
         if not expires:
             return "its tokens were never made"
-        left = datetime.fromisoformat(expires) - datetime.now(UTC)
         life = timedelta(seconds=outputs.get("lifeSeconds") or TOKEN_LIFE.total_seconds())
-        return f"its tokens end at {expires}" if left < life / 3 else None
+        end, now = datetime.fromisoformat(expires), datetime.now(UTC)
+        if lifetimes.not_begun(end, life, now):
+            return f"its tokens begin at {(end - life).isoformat()}, after now: the clock was set back"
+        return f"its tokens end at {expires}" if lifetimes.near_end(end, life, now) else None
 
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
-        """Writes the objects and asks for the tokens."""
-        api, member = Api(Kubeconfig.read(inputs["access"])), inputs["name"]
+        """Writes the objects and asks for the tokens; one that was forgotten is as any other again."""
+        member = inputs["name"]
+        api = Api(Kubeconfig.read(inputs["access"]), connect=_CONNECT_SECONDS, read=_WRITE_SECONDS)
+        identity = _identity(api)
         _refuse_another_federation(api, member)
+        forgetting.recall(Environment.current(), member)
         for manifest in joining.member_side(member):
             api.apply(manifest, force=True)
         token, expires = _token(api, joining.account(member))
         impersonator, _ = _token(api, joining.IMPERSONATOR)
         outputs = {
-            **_identity(api),
+            **identity,
             "token": token,
             "impersonatorToken": impersonator,
             "expires": expires.isoformat(),
@@ -64,18 +75,23 @@ class MemberAccess(Effect):
         """Gone where an object of it is; the tokens are what the state holds."""
         if not inputs:
             return None
-        api = Api(Kubeconfig.read(inputs["access"]), read=LOOK_SECONDS)
+        hearing.demand(id)
+        api = Api(Kubeconfig.read(inputs["access"]), connect=_CONNECT_SECONDS, read=LOOK_SECONDS)
+        # Asked first: what is no Kubernetes at all has none of the objects either, and they are not gone.
+        identity = _identity(api)
         if not all(api.get(manifest) for manifest in joining.member_side(id)):
             return None
-        return Seen(inputs, {**outputs, **_identity(api)})
+        return Seen(inputs, {**outputs, **identity})
 
     def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002 - the protocol's
         """Writes the objects again and asks for new tokens."""
         return self.create(id, inputs, context)
 
     def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002, ARG002 - the protocol's
-        """Takes Karmada's rights away; a member that is dead keeps them and is named."""
-        api = Api(Kubeconfig.read(inputs["access"]), connect=2, read=LOOK_SECONDS)
+        """Takes Karmada's rights away; a member that is dead keeps them and is named, one to forget is not asked."""
+        if forgetting.is_noted(Environment.current(), id):
+            return
+        api = Api(Kubeconfig.read(inputs["access"]), connect=_CONNECT_SECONDS, read=LOOK_SECONDS)
         try:
             _leave(api, id)
         except UnavailableError:

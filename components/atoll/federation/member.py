@@ -9,10 +9,9 @@ from atoll.cluster.objects import KubernetesObject
 from atoll.core import naming
 from atoll.core.component import Component
 from atoll.federation.control_plane import ControlPlane
-from atoll.federation.joining import CLUSTER_NAMESPACE, SYSTEM_LABEL
-from atoll.federation.resources import MemberAccess
+from atoll.federation.joining import CLUSTER_NAMESPACE, SYSTEM_LABEL, impersonator_secret
+from atoll.federation.resources import MemberAccess, MemberStatus
 
-_READY_SECONDS = "60"
 _LEAVE_LIMIT = "5m"
 """Karmada notices after 40 s that a member is dead, and only then gives up on clearing it."""
 
@@ -50,11 +49,16 @@ class Member(Component):
         )
         secrets = [
             self._secret("token", name, {"caBundle": access.authority, "token": access.token}),
-            self._secret("impersonator", f"{name}-impersonator", {"token": access.impersonatorToken}),
+            self._secret("impersonator", impersonator_secret(name), {"token": access.impersonatorToken}),
         ]
-        self.gate = cluster = self._cluster(access, args, secrets)
+        cluster = self._cluster(access, args, secrets)
+        self.gate = status = MemberStatus(
+            self.child("status"),
+            {"name": name, "access": self._plane.access},
+            self.options(depends_on=[cluster]),
+        )
         self.identifier = access.identifier
-        self.ready = cluster.id
+        self.ready = status.id
         self.register_outputs({"identifier": self.identifier})
 
     def _secret(self, role: str, name: str, data: dict[str, pulumi.Input[str]]) -> KubernetesObject:
@@ -82,13 +86,11 @@ class Member(Component):
             "apiEndpoint": access.endpoint,
             "syncMode": "Push",
             "secretRef": {**reference, "name": self.name},
-            "impersonatorSecretRef": {**reference, "name": f"{self.name}-impersonator"},
+            "impersonatorSecretRef": {**reference, "name": impersonator_secret(self.name)},
             **{key: value for key, value in places.items() if value},
         }
-        annotations = {
-            "pulumi.com/waitFor": "condition=Ready",
-            "pulumi.com/timeoutSeconds": _READY_SECONDS,
-        }
+        # Whether it is Ready is asked by a gate of our own, which does not wait for one that is dead.
+        annotations = {"pulumi.com/skipAwait": "true"}
         manifest = {
             "apiVersion": "cluster.karmada.io/v1alpha1",
             "kind": "Cluster",

@@ -23,9 +23,12 @@ AWAITED_KINDS = frozenset(
         "Deployment",
         "Ingress",
         "Job",
+        "PersistentVolume",
         "PersistentVolumeClaim",
         "Pod",
         "ReplicaSet",
+        "ReplicationController",
+        "ResourceQuota",
         "Service",
         "StatefulSet",
     }

@@ -8,7 +8,7 @@ import pulumi
 
 from atoll.cluster.objects import KubernetesObject
 from atoll.core.component import Component
-from atoll.federation import delivery, placement
+from atoll.federation import concealed, delivery, placement
 from atoll.federation.control_plane import ControlPlane
 from atoll.federation.resources import PropagationStatus
 
@@ -45,11 +45,16 @@ class PropagationArgs(TypedDict):
     control_plane: ControlPlane
     """The plane that carries it."""
     resources: Sequence[Mapping[str, Any]]
-    """Kubernetes manifests; apiVersion, kind and metadata are plain values, leaves may be outputs."""
+    """Kubernetes manifests; apiVersion, kind and metadata are plain values, leaves may be outputs.
+
+    A secret leaf is a `Concealed`: its revision stands open in every copy.
+    """
     clusters: Sequence[str]
     """The names of the members that it goes to."""
     overrides: NotRequired[Sequence[Override]]
     """What is different in some of them."""
+    after: NotRequired[Sequence[pulumi.Resource]]
+    """What must be on the plane before its objects can be: a namespace that another propagation brings."""
     timeout_seconds: NotRequired[int]
     """How long the gate waits for all clusters; 60 unless given."""
 
@@ -65,7 +70,7 @@ class Propagation(Component):
         self._plane, self._args = args["control_plane"], args
         objects = [self._object(dict(resource)) for resource in args["resources"]]
         policies = [self._placement(objects), *(self._overrides(each) for each in objects if each.rules)]
-        written = self._write(objects, policies)
+        self._written = self._write(objects, policies)
         self.gate = status = PropagationStatus(
             self.child("status"),
             {
@@ -75,11 +80,15 @@ class Propagation(Component):
                 "clusters": sorted(args["clusters"]),
                 "timeoutSeconds": args.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS),
             },
-            self.options(depends_on=written),
+            self.options(depends_on=list(self._written.values())),
         )
         self.ready = status.id
         self.delivered = status.delivered
         self.register_outputs({"delivered": self.delivered})
+
+    def resource_of(self, manifest: Mapping[str, Any]) -> pulumi.Resource | None:
+        """The resource of one of its objects, for what must wait for that one and not for all; None for a stranger."""
+        return self._written.get(placement.role(dict(manifest)))
 
     def _object(self, manifest: dict[str, Any]) -> "_Object":
         selected = placement.selector(manifest)
@@ -102,16 +111,17 @@ class Propagation(Component):
 
     def _write(
         self, objects: Sequence["_Object"], policies: Sequence[pulumi.Resource]
-    ) -> list[KubernetesObject]:
-        written: list[KubernetesObject] = []
+    ) -> dict[str, KubernetesObject]:
+        written: dict[str, KubernetesObject] = {}
         for early in (True, False):
-            before = [*policies, *written]
+            before = [*policies, *written.values(), *self._args.get("after", ())]
             for each in objects:
                 if (each.manifest["kind"] in _FIRST) is early:
                     # Named by the plane that it lies on, not by this propagation: an object that moves to
                     # another one, or whose propagation is renamed, stays the same resource and is not deleted.
-                    name = self._plane.child(placement.role(each.manifest))
-                    written.append(KubernetesObject(name, each.template, self._on_plane(depends_on=before)))
+                    role = placement.role(each.manifest)
+                    name = self._plane.child(role)
+                    written[role] = KubernetesObject(name, each.template, self._on_plane(depends_on=before))
         return written
 
     def _on_plane(self, **more: Any) -> pulumi.ResourceOptions:
@@ -132,7 +142,7 @@ class _Object:
     @property
     def template(self) -> dict[str, Any]:
         """What is written on the plane."""
-        found = placement.template(self.manifest)
+        found = placement.template(concealed.written(self.manifest))
         found["metadata"]["annotations"][delivery.REVISION] = self._revision
         return found
 
@@ -157,5 +167,5 @@ class _Object:
         return found | ({"revisions": different} if different else {})
 
     def _digest(self, patches: Sequence[Mapping[str, Any]]) -> pulumi.Output[str]:
-        content = pulumi.Output.json_dumps([self.manifest, list(patches)], sort_keys=True)
+        content = pulumi.Output.json_dumps(concealed.shown([self.manifest, list(patches)]), sort_keys=True)
         return content.apply(lambda text: hashlib.sha256(text.encode()).hexdigest()[:16])

@@ -47,6 +47,14 @@ class MemberAccess(Resource):
     """What Karmada's proxy impersonates users with; secret."""
 
 
+class MemberStatus(Resource):
+    """The gate of a member: done when Karmada sees it Ready."""
+
+    outputs: ClassVar[tuple[str, ...]] = ("ready",)
+    ready: pulumi.Output[bool]
+    """Whether Karmada saw it Ready when it was asked last."""
+
+
 class PropagationStatus(Resource):
     """The gate of a propagation: done when every cluster runs what was written."""
 

@@ -3,18 +3,20 @@
 import contextlib
 import hashlib
 import os
-import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from atoll.core import files
-from atoll.core.errors import ArgsError, LockedError, UnavailableError
+from atoll.core.errors import ArgsError, AtollError, LockedError, UnavailableError
 
 VARIABLE = "ATOLL_ENVIRONMENT"
 """Names the folder to programs that the engine starts."""
 HOME_VARIABLE = "ATOLL_HOME"
+_DESCRIPTION = "environment.json"
 _SOCKET_LIMIT = 100
 """A Unix socket's path has at most 107 bytes; supervisord adds a suffix while it binds."""
 
@@ -22,7 +24,7 @@ _SOCKET_LIMIT = 100
 def home() -> Path:
     """Where all environments of this user live: ATOLL_HOME, else the XDG state folder."""
     if chosen := os.environ.get(HOME_VARIABLE):
-        return Path(chosen)
+        return Path(chosen).absolute()
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "atoll"
 
@@ -50,7 +52,7 @@ class Environment:
             UnavailableError: nobody did.
         """
         folder = os.environ.get(VARIABLE)
-        described = files.read_json(Path(folder) / "environment.json") if folder else None
+        described = files.read_json(Path(folder) / _DESCRIPTION) if folder else None
         if not folder or not described:
             raise UnavailableError(
                 f"{VARIABLE}: found {folder!r}; expected the folder of an environment. "
@@ -64,22 +66,33 @@ class Environment:
         Raises:
             ArgsError: the folder's path is too long for a socket in it.
         """
+        self.refuse_long()
+        self.furnish()
+        # It may have been there before, open to others.
+        self.folder.chmod(0o700)
+        self.describe(self.folder)
+
+    def furnish(self) -> None:
+        """Makes the folders in it."""
+        for path in (self.folder, self.engine_home, self.state, self.logs, self.programs, self.clusters):
+            files.folder(path)
+
+    def describe(self, folder: Path) -> None:
+        """Writes down whose folder it is, in the one that is to become it."""
+        files.write_json(folder / _DESCRIPTION, {"project": str(self.project), "name": self.name})
+
+    def refuse_long(self) -> None:
+        """Raises: ArgsError: the folder's path is too long for a socket in it."""
         if len(os.fsencode(self.socket)) > _SOCKET_LIMIT:
             raise ArgsError(
                 f"{self.folder}: found a path of {len(os.fsencode(self.folder))} bytes; expected a shorter one "
                 f"(a socket lives in it). Set {HOME_VARIABLE} to a shorter path."
             )
-        for path in (self.folder, self.engine_home, self.state, self.logs, self.programs, self.clusters):
-            files.folder(path)
-        # It may have been there before, open to others.
-        self.folder.chmod(0o700)
-        described = {"project": str(self.project), "name": self.name}
-        files.write_json(self.folder / "environment.json", described)
 
     @property
     def exists(self) -> bool:
         """Whether the environment was ever created."""
-        return (self.folder / "environment.json").exists()
+        return (self.folder / _DESCRIPTION).exists()
 
     @property
     def engine_home(self) -> Path:
@@ -112,17 +125,24 @@ class Environment:
         return self.folder / "clusters"
 
     @property
+    def cluster_names(self) -> list[str]:
+        """The local clusters that were begun here, sorted."""
+        return sorted(path.name for path in self.clusters.glob("*"))
+
+    @property
     def socket(self) -> Path:
         """Where the supervisor listens."""
         return self.folder / "supervisor.sock"
 
+    @property
+    def stack_settings(self) -> Path:
+        """What the engine writes in the checkout of the environment's stack: how its secrets are encrypted."""
+        return self.project / "stacks" / f"Pulumi.{self.name}.yaml"
+
+    @property
     def passphrase(self) -> Path:
-        """The file with the random passphrase that encrypts secrets in the state, made when it is missing."""
-        path = self.folder / "passphrase"
-        with files.locked(self.folder / "passphrase.lock"):
-            if not path.exists():
-                files.write(path, secrets.token_urlsafe(32))
-        return path
+        """What encrypted the secrets in the state of an environment that was made before it had a KMS."""
+        return self.folder / "passphrase"
 
     @contextlib.contextmanager
     def locked(self, purpose: str) -> Iterator[None]:
@@ -135,18 +155,63 @@ class Environment:
         holder = self.folder / "holder.json"
         with files.locked(self.folder / "lock", wait=False) as held:
             if not held:
-                other = files.read_json(holder, {})
+                other = _told(holder)
                 raise LockedError(
                     f"environment {self.name}: found `atoll {other.get('purpose', '?')}` at work "
                     f"(pid {other.get('pid', '?')}); expected nobody. Wait for its end, or stop it."
                 )
-            files.write_json(holder, {"pid": os.getpid(), "purpose": purpose})
+            # On a full disk nobody learns who holds it; what frees the disk again (`down`) must go on all the same.
+            with contextlib.suppress(OSError):
+                files.write_json(holder, {"pid": os.getpid(), "purpose": purpose})
             yield
 
+    def beside(self, purpose: str) -> Path:
+        """Makes a folder that can take this one's place, or that it can be put aside to."""
+        place = files.folder(self.folder.parent)
+        return Path(tempfile.mkdtemp(dir=place, prefix=f".{self.name}.{purpose}."))
+
+    def begun(self) -> list[Path]:
+        """The folders beside it that somebody made and was killed."""
+        return sorted(self.folder.parent.glob(f".{self.name}.*"))
+
     def remove(self) -> None:
-        """Removes the folder with everything in it, and what it leaves empty above."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Removes the folder with everything in it, and what it leaves empty above.
+
+        Raises:
+            AtollError: something in it cannot be removed.
+        """
+        for path in (self.folder, *_closed(self.folder)):
+            # A folder that was closed, to its owner too, keeps what is in it.
+            with contextlib.suppress(OSError):
+                path.chmod(0o700)
+        try:
+            if self.folder.is_dir() and not self.folder.is_symlink():
+                shutil.rmtree(self.folder)
+            else:
+                self.folder.unlink(missing_ok=True)
+            for left in self.begun():
+                shutil.rmtree(left)
+        except OSError as error:
+            raise AtollError(
+                f"{error.filename or self.folder}: found no way to remove it ({error.strerror}); expected to. "
+                f"Make it removable, then: atoll down {self.name}"
+            ) from error
         with contextlib.suppress(OSError):
             self.folder.parent.rmdir()
             if HOME_VARIABLE not in os.environ:
                 home().rmdir()
+
+
+def _told(holder: Path) -> dict[str, Any]:
+    """Who holds an environment, as it wrote; it may be writing just now."""
+    try:
+        told = files.read_json(holder, {})
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _closed(folder: Path) -> Iterator[Path]:
+    """The folders under one, each before what is in it."""
+    for parent, folders, _files in os.walk(folder):
+        yield from (Path(parent, name) for name in folders if not Path(parent, name).is_symlink())

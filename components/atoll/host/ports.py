@@ -6,12 +6,14 @@ so that environments in different homes do not meet either.
 """
 
 import contextlib
+import itertools
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from atoll.core import files
-from atoll.core.errors import UnavailableError
+from atoll.core.errors import IntegrityError, UnavailableError
 from atoll.host.environment import Environment
 
 FIRST = 20000
@@ -35,7 +37,7 @@ class Ports:
             UnavailableError: no block, or no port in the block, is free.
         """
         with files.locked(self._environment.folder / "ports.lock"):
-            known: dict[str, int] = files.read_json(self._file, {})
+            known = self._read()
             if purpose not in known:
                 taken = set(known.values())
                 base = self._base()
@@ -43,16 +45,42 @@ class Ports:
                 port = next(free, None)
                 if port is None:
                     raise UnavailableError(
-                        f"ports {base}-{base + BLOCK - 1}: found none free; expected one for {purpose}"
+                        f"ports {base}-{base + BLOCK - 1}: found none free; expected one for {purpose}. "
+                        "End the programs that listen there"
                     )
                 known[purpose] = port
                 files.write_json(self._file, known)
             return known[purpose]
 
+    def take_over(self, ports: Mapping[str, int]) -> dict[str, int]:
+        """Takes the ports that an environment had elsewhere, or the same places in another block where one is taken.
+
+        Nothing is written but the block's reservation.
+
+        Raises:
+            IntegrityError: they are no ports of one block.
+            UnavailableError: no block is free.
+        """
+        if not ports:
+            return {}
+        lowest = min(ports.values())
+        old: int = lowest - (lowest - FIRST) % BLOCK
+        if old < FIRST or max(ports.values()) >= min(old + BLOCK, LAST):
+            raise IntegrityError(f"ports: found {sorted(ports.values())}; expected those of one block.")
+        base = self._base(*([old] if all(map(_is_free, ports.values())) else []))
+        return {purpose: port - old + base for purpose, port in ports.items()}
+
+    def known(self) -> dict[str, int]:
+        """Every port that was ever chosen and not given back, by purpose."""
+        try:
+            return self._read()
+        except IntegrityError:
+            return {}
+
     def release(self, prefix: str) -> None:
         """Gives back the ports of every purpose under a prefix (`lagoon/`)."""
         with files.locked(self._environment.folder / "ports.lock"):
-            known: dict[str, int] = files.read_json(self._file, {})
+            known = self._read()
             kept = {purpose: port for purpose, port in known.items() if not purpose.startswith(prefix)}
             files.write_json(self._file, kept)
 
@@ -61,21 +89,32 @@ class Ports:
         registry = _registry()
         with files.locked(registry / _LOCK):
             for path in registry.glob("[0-9]*"):
-                if path.read_text() == str(self._environment.folder):
+                if path.read_text(errors="replace") == str(self._environment.folder):
                     path.unlink()
             if not any(registry.glob("[0-9]*")):
-                (registry / _LOCK).unlink()
+                (registry / _LOCK).unlink(missing_ok=True)
                 with contextlib.suppress(OSError):
                     registry.rmdir()
 
-    def _base(self) -> int:
+    def _read(self) -> dict[str, int]:
+        try:
+            found: dict[str, int] = files.read_json(self._file, {})
+        except ValueError as error:
+            name = self._environment.name
+            raise IntegrityError(
+                f"{self._file}: found no ports in it ({error}); expected those that the clusters listen at. "
+                f"Begin anew: atoll down {name}, then atoll up {name}"
+            ) from error
+        return found
+
+    def _base(self, *wished: int) -> int:
         registry = _registry()
         with files.locked(registry / _LOCK):
             owners = {int(path.name): path.read_text() for path in registry.glob("[0-9]*")}
             for base, owner in owners.items():
                 if owner == str(self._environment.folder):
                     return base
-            for base in range(FIRST, LAST - BLOCK, BLOCK):
+            for base in itertools.chain(wished, range(FIRST, LAST - BLOCK, BLOCK)):
                 holder = owners.get(base)
                 if (holder is None or not Path(holder).exists()) and _is_free(base):
                     files.write(registry / str(base), str(self._environment.folder))

@@ -2,5 +2,7 @@
 
 from atoll.kubernetes.client import Api, ApiError, UnreachableError
 from atoll.kubernetes.kubeconfig import Kubeconfig
+from atoll.kubernetes.pace import Pace
+from atoll.kubernetes.watching import Ears, Topic
 
-__all__ = ["Api", "ApiError", "Kubeconfig", "UnreachableError"]
+__all__ = ["Api", "ApiError", "Ears", "Kubeconfig", "Pace", "Topic", "UnreachableError"]

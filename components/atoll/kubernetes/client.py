@@ -4,12 +4,12 @@ urllib3 rather than a Kubernetes client library: half the start-up time, and the
 the bare protocol (server-side apply, dry run, field managers) that typed clients hide.
 """
 
+import copy
 import json
-import logging
-import ssl
-import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -17,26 +17,33 @@ import urllib3
 
 from atoll.core import naming
 from atoll.core.errors import AtollError, UnavailableError
+from atoll.kubernetes import transport
 from atoll.kubernetes.kubeconfig import Kubeconfig
+from atoll.kubernetes.pace import Pace
+from atoll.kubernetes.patience import Attempts, Patience
+from atoll.kubernetes.watching import Watches
 
 Manifest = dict[str, Any]
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+_READ_SECONDS = 30.0
+"""How long one who can ask again waits for what it reads; a write may wait for webhooks, and for longer."""
 LOOK_SECONDS = 5.0
 """How long one who only looks waits for an answer: a frozen server takes requests and never answers them."""
-_CONNECTIONS = 32
+_NAMES = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""What a watch asks for: metadata is all that it needs of an object."""
 _NOT_FOUND = 404
 _ERRORS_FROM = 400
 
-# It warns of each second try; whoever asked is told once, by the error.
-logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-
 
 class ApiError(AtollError):
-    """The API server answered with an error: `code` is HTTP's, `reason` is Kubernetes's word for it."""
+    """The API server answered with an error: `code` is HTTP's, `reason` is Kubernetes's word for it.
 
-    def __init__(self, code: int, status: Manifest) -> None:
-        self.code, self.status = code, status
+    `retry_after` are the seconds that it asks to be left alone.
+    """
+
+    def __init__(self, code: int, status: Manifest, retry_after: float = 0) -> None:
+        self.code, self.status, self.retry_after = code, status, retry_after
         self.reason: str = status.get("reason") or ""
         self.retry = code == 429 or code >= 500  # noqa: PLR2004 - HTTP's own numbers
         super().__init__(status.get("message") or f"HTTP {code}")
@@ -56,23 +63,19 @@ class ResourceType(NamedTuple):
 class Api:
     """One API server. Safe to share between threads.
 
-    `connect` and `read` are time limits in seconds.
+    `connect` and `read` are time limits in seconds; without a pace requests go as they come.
     """
 
-    def __init__(self, kubeconfig: Kubeconfig, *, connect: float = 5, read: float = 60) -> None:
+    def __init__(
+        self, kubeconfig: Kubeconfig, *, connect: float = 5, read: float = 60, pace: Pace | None = None
+    ) -> None:
         self.kubeconfig = kubeconfig
         self._headers = {"accept": "application/json", "user-agent": naming.PACKAGE}
-        if kubeconfig.token:
-            self._headers["authorization"] = f"Bearer {kubeconfig.token}"
         self._timeout = urllib3.Timeout(connect=connect, read=read)
-        self._pool = urllib3.PoolManager(
-            maxsize=_CONNECTIONS,
-            block=True,
-            ssl_context=_tls(kubeconfig),
-            assert_hostname=False if kubeconfig.insecure else None,
-            # A request that never reached the server may be sent again, whatever its verb.
-            retries=urllib3.Retry(connect=2, read=0, redirect=0, status=0, other=0, backoff_factor=0.1),
-        )
+        self._connections = transport.Connections(kubeconfig, pace)
+        self.patience = Patience()
+        self.watches = Watches(self)
+        self.told: Callable[[str], None] = lambda _text: None
         self._discovered: dict[str, dict[str, ResourceType]] = {}
         self._lock = threading.Lock()
 
@@ -93,17 +96,87 @@ class Api:
             UnreachableError: no answer came.
         """
         url = f"{self.kubeconfig.server}{path}" + (f"?{urlencode(query)}" if query else "")
-        answer = self._send(
-            method,
-            url,
-            body=None if body is None else json.dumps(body),
-            headers={**self._headers, "content-type": content_type},
-            timeout=self._timeout if timeout is None else timeout,
-        )
-        value = _json(answer.data)
+        options = {
+            "body": None if body is None else json.dumps(body),
+            "headers": {**self._headers, "content-type": content_type},
+            "timeout": timeout or self._time_limit(method),
+        }
+        attempts = self.attempts()
+        while True:
+            try:
+                return self._answer(method, url, options)
+            except (ApiError, UnreachableError) as error:
+                # Only who wrote knows what a lost answer means; what is read can be read again.
+                if method != "GET" or not attempts.another(error):
+                    raise
+
+    def _time_limit(self, method: str) -> urllib3.Timeout | float:
+        """A server that was given up is not given a request's whole time once more."""
+        if self.patience.is_over:
+            return LOOK_SECONDS
+        if method == "GET" and self.patience.limit and self._timeout.read_timeout:
+            read = min(_READ_SECONDS, float(self._timeout.read_timeout))
+            return urllib3.Timeout(connect=self._timeout.connect_timeout, read=read)
+        return self._timeout
+
+    def _answer(self, method: str, url: str, options: dict[str, Any]) -> Manifest:
+        answer = self._send(method, url, **options)
+        for text in transport.warnings(answer.headers):
+            self.told(text)
+        value = transport.decoded(answer.data)
         if answer.status >= _ERRORS_FROM:
-            raise ApiError(answer.status, value)
+            raise ApiError(answer.status, value, transport.seconds(answer.headers.get("retry-after")))
         return value
+
+    def patiently(self, limit: float, cancelled: threading.Event | None = None) -> "Api":
+        """The same server, asked again for so many seconds while it does not answer or says that it cannot now."""
+        patient = copy.copy(self)
+        patient.patience = replace(self.patience, limit=limit, cancelled=cancelled or self.patience.cancelled)
+        return patient
+
+    def telling(self, told: Callable[[str], None]) -> "Api":
+        """The same server, whose warnings (a deprecated API version) are told."""
+        telling = copy.copy(self)
+        telling.told = told
+        return telling
+
+    def attempts(self) -> Attempts:
+        """The tries of a request that its sender repeats."""
+        return Attempts(self.patience)
+
+    def watch(self, path: str, *, seconds: int) -> Iterator[Manifest]:
+        """The metadata of what is at a path, and of what is made, changed or deleted there for so many seconds.
+
+        Raises:
+            ApiError: the server refused it, at once or later.
+            UnreachableError: no answer came, or it broke off.
+        """
+        query = urlencode({"watch": "true", "resourceVersion": "0", "timeoutSeconds": seconds})
+        answer = self._send(
+            "GET",
+            f"{self.kubeconfig.server}{path}?{query}",
+            stream=True,
+            headers={**self._headers, "accept": _NAMES},
+            timeout=urllib3.Timeout(connect=self._timeout.connect_timeout, read=seconds + LOOK_SECONDS),
+        )
+        if answer.status >= _ERRORS_FROM:
+            raise ApiError(answer.status, transport.decoded(answer.data))
+        return self._events(answer)
+
+    def _events(self, answer: urllib3.BaseHTTPResponse) -> Iterator[Manifest]:
+        rest = b""
+        try:
+            for chunk in answer.stream():
+                *lines, rest = (rest + chunk).split(b"\n")
+                for event in map(transport.decoded, lines):
+                    found = event.get("object") or {}
+                    if event.get("type") == "ERROR":
+                        raise ApiError(int(found.get("code") or 0), found)
+                    yield found.get("metadata") or {}
+        except urllib3.exceptions.HTTPError as error:
+            raise self._unreachable(error) from error
+        finally:
+            answer.close()
 
     def probe(self, *, timeout: float) -> None:
         """Asks once whether a server is there; whatever it answers, it is.
@@ -114,14 +187,25 @@ class Api:
         url = f"{self.kubeconfig.server}/version"
         self._send("GET", url, headers=self._headers, timeout=timeout, retries=False)
 
+    def close(self) -> None:
+        """Closes the connections that are idle; a later request opens new ones."""
+        self._connections.close()
+
     def _send(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
+        begun = time.monotonic()
         try:
-            return self._pool.request(method, url, **options)
+            answer = self._connections.send(method, url, **options)
         except urllib3.exceptions.HTTPError as error:
-            raise UnreachableError(
-                f"{self.kubeconfig.server}: found no answer ({_why(error)}); expected a Kubernetes API server. "
-                "Check that it runs and can be reached from here."
-            ) from error
+            self.patience.silence.unheard(begun)
+            raise self._unreachable(error) from error
+        self.patience.silence.heard()
+        return answer
+
+    def _unreachable(self, error: urllib3.exceptions.HTTPError) -> UnreachableError:
+        return UnreachableError(
+            f"{self.kubeconfig.server}: found no answer ({transport.why(error)}); expected a Kubernetes API server. "
+            "Check that it runs and can be reached from here."
+        )
 
     def resource(self, api_version: str, kind: str) -> ResourceType | None:
         """What the server calls a kind, or None where it does not serve it (a CRD may come later)."""
@@ -219,7 +303,13 @@ class Api:
         end = time.monotonic() + 10
         while True:
             try:
-                return str(self.request("GET", "/api/v1/namespaces/kube-system")["metadata"]["uid"])
+                found = self.request("GET", "/api/v1/namespaces/kube-system").get("metadata")
+                if not isinstance(found, dict):
+                    raise UnreachableError(
+                        f"{self.kubeconfig.server}: found an answer of something else; "
+                        "expected a Kubernetes API server. Check the address."
+                    )
+                return str(found["uid"])
             except ApiError as error:
                 # A server that came up this second makes the namespace a moment later.
                 if error.code != _NOT_FOUND or time.monotonic() > end:
@@ -229,35 +319,3 @@ class Api:
 
 def _group_path(api_version: str) -> str:
     return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-
-
-def _json(data: bytes) -> Manifest:
-    try:
-        value = json.loads(data)
-    except ValueError:
-        return {"text": data.decode(errors="replace"), "message": data.decode(errors="replace")[:500]}
-    return value if isinstance(value, dict) else {"text": str(value)}
-
-
-def _why(error: urllib3.exceptions.HTTPError) -> str:
-    """The innermost reason of a failed connection, one line: urllib3 wraps it in the names of its objects."""
-    reason = getattr(error, "reason", None) or error
-    wrapped = [each for each in reason.args if isinstance(each, Exception)]
-    return str(wrapped[-1] if wrapped else reason.__cause__ or reason).splitlines()[0]
-
-
-def _tls(kubeconfig: Kubeconfig) -> ssl.SSLContext:
-    context = ssl.create_default_context(
-        cadata=kubeconfig.authority.decode() if kubeconfig.authority else None
-    )
-    if kubeconfig.insecure:
-        # Whoever wrote the kubeconfig decided this; a warning at each request would tell nobody anything.
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if kubeconfig.certificate:
-        # ssl reads a certificate chain from a file only; this one is ours alone and gone at once.
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(kubeconfig.certificate.rstrip() + b"\n" + kubeconfig.key)
-            file.flush()
-            context.load_cert_chain(file.name)
-    return context

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from atoll.core.errors import ArgsError
+from atoll.kubernetes.credentials import EXTENSION, Plugin
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -30,6 +31,8 @@ class Kubeconfig:
     insecure: bool = False
     namespace: str = "default"
     name: str = "default"
+    plugin: Plugin | None = None
+    """The program that tells who we are, where the kubeconfig does not."""
 
     @classmethod
     def read(cls, text: str, context: str | None = None, folder: Path | None = None) -> "Kubeconfig":
@@ -52,10 +55,10 @@ class Kubeconfig:
         chosen = _named(document, "context", wanted)
         cluster = _named(document, "cluster", chosen.get("cluster"))
         user = _named(document, "user", chosen.get("user"))
-        if "exec" in user or "auth-provider" in user:
+        if "auth-provider" in user:
             raise ArgsError(
-                f"kubeconfig: user {chosen.get('user')!r}: found a credential plugin; "
-                "expected a client certificate or a token"
+                f"kubeconfig: user {chosen.get('user')!r}: found an auth-provider; "
+                "expected exec, a client certificate or a token"
             )
         if not cluster.get("server"):
             raise ArgsError(
@@ -70,6 +73,7 @@ class Kubeconfig:
             insecure=bool(cluster.get("insecure-skip-tls-verify")),
             namespace=chosen.get("namespace") or "default",
             name=str(wanted),
+            plugin=Plugin.read(user["exec"], cluster, folder) if user.get("exec") else None,
         )
 
     def text(self) -> str:
@@ -85,6 +89,10 @@ class Kubeconfig:
             user["client-key-data"] = base64.b64encode(self.key).decode()
         if self.token:
             user["token"] = self.token
+        if self.plugin:
+            user["exec"] = self.plugin.document()
+        if self.plugin and self.plugin.config is not None:
+            cluster["extensions"] = [{"name": EXTENSION, "extension": self.plugin.config}]
         context = {"cluster": self.name, "user": self.name, "namespace": self.namespace}
         return yaml.safe_dump(
             {

@@ -4,7 +4,17 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from atoll.core import naming
 from atoll.platform import variables
-from atoll.platform.declaration import Declaration, Driver, Kubeconfig, Override, Propagation
+from atoll.platform.declaration import (
+    Declaration,
+    Driver,
+    Keeper,
+    Kms,
+    Kubeconfig,
+    Override,
+    Propagation,
+    SealedSecret,
+    State,
+)
 from atoll.platform.groups import Groups
 from atoll.platform.inventory import CONTROL_PLANE, EVERYWHERE
 from atoll.platform.problems import choice, shown, unknown
@@ -72,10 +82,9 @@ def references(declared: Declaration, groups: Iterable[str], clusters: Iterable[
     for name, cluster in declared.clusters.items():
         yield from _unknown(("clusters", name, "groups"), cluster.groups, known_groups, "group")
     known_groups = [EVERYWHERE, *known_groups]
-    for name, propagation in declared.propagations.items():
-        for path, part in _targeted(name, propagation):
-            yield from _unknown((*path, "groups"), part.groups, known_groups, "group")
-            yield from _unknown((*path, "clusters"), part.clusters, known_clusters, "cluster")
+    for path, part in _targeted(declared):
+        yield from _unknown((*path, "groups"), part.groups, known_groups, "group")
+        yield from _unknown((*path, "clusters"), part.clusters, known_clusters, "cluster")
 
 
 def _unknown(path: Path, found: Iterable[str], known: list[str], what: str) -> Iterator[Finding]:
@@ -84,10 +93,14 @@ def _unknown(path: Path, found: Iterable[str], known: list[str], what: str) -> I
             yield (*path, index), unknown(name, known, what)
 
 
-def _targeted(name: str, propagation: Propagation) -> Iterator[tuple[Path, Propagation | Override]]:
-    yield ("propagations", name), propagation
-    for index, override in enumerate(propagation.overrides):
-        yield ("propagations", name, "overrides", index), override
+def _targeted(declared: Declaration) -> Iterator[tuple[Path, Propagation | Override | SealedSecret]]:
+    """Everything that goes to groups and clusters; an override comes after its propagation."""
+    for name, propagation in declared.propagations.items():
+        yield ("propagations", name), propagation
+        for index, override in enumerate(propagation.overrides):
+            yield ("propagations", name, "overrides", index), override
+    for name, secret in declared.sealed_secrets.items():
+        yield ("sealedSecrets", name), secret
 
 
 def circles(groups: Groups) -> Iterator[Finding]:
@@ -138,6 +151,40 @@ def driven(path: Path, driver: Driver, kubeconfig: Kubeconfig | None) -> Iterato
         yield (*path, "kubeconfig"), "found nothing; expected a map with file and context"
 
 
+def kept(kms: Kms) -> Iterator[Finding]:
+    """Whether the driver of a KMS and what is said of it go together."""
+    if kms.driver is Keeper.LOCAL:
+        for name in ("key", "region", "endpoint"):
+            if found := getattr(kms, name):
+                yield (
+                    ("kms", name),
+                    f"found {shown(found)}; expected none (Atoll makes the key of what is local)",
+                )
+        return
+    if not kms.key:
+        yield ("kms", "key"), "found nothing; expected the alias or ARN of a key"
+    elif not kms.key.startswith(("alias/", "arn:")):
+        yield ("kms", "key"), f"found {shown(kms.key)}; expected an alias (alias/NAME) or an ARN"
+    if not kms.region:
+        yield ("kms", "region"), "found nothing; expected a region, such as eu-central-1"
+    yield from _addressed(("kms", "endpoint"), kms.endpoint)
+
+
+def stored(state: State, kms: Kms) -> Iterator[Finding]:
+    """Whether a bucket and the KMS go together."""
+    if kms.driver is Keeper.LOCAL:
+        yield (
+            ("state", "bucket"),
+            f"found {shown(state.bucket)}; expected kms.driver aws beside it (whoever shares the state needs its key)",
+        )
+    yield from _addressed(("state", "endpoint"), state.endpoint)
+
+
+def _addressed(path: Path, endpoint: str | None) -> Iterator[Finding]:
+    if endpoint and not endpoint.startswith(("https://", "http://")):
+        yield path, f"found {shown(endpoint)}; expected an address (https://HOST:PORT)"
+
+
 def shared_kubeconfigs(declared: Declaration) -> Iterator[Finding]:
     """One cluster under two names."""
     parts: list[tuple[Path, Kubeconfig | None]] = [(("controlPlane",), declared.control_plane.kubeconfig)]
@@ -154,21 +201,19 @@ def shared_kubeconfigs(declared: Declaration) -> Iterator[Finding]:
 
 
 def targets(declared: Declaration, groups: Groups) -> Iterator[Finding]:
-    """Propagations and overrides that go nowhere, and overrides for clusters that the propagation does not reach.
+    """What goes nowhere, and overrides for clusters that the propagation does not reach.
 
     An empty list of names means every cluster to Karmada, so that none may ever be written.
     """
-    for name, propagation in declared.propagations.items():
-        reached = groups.chosen(propagation.groups, propagation.clusters)
-        for path, part in _targeted(name, propagation):
-            chosen = groups.chosen(part.groups, part.clusters)
-            if not part.groups and not part.clusters:
-                yield (
-                    path,
-                    f"found neither groups nor clusters; expected one ({EVERYWHERE} is the group of all)",
-                )
-            elif not chosen and groups.knows(part.groups, part.clusters):
-                yield path, "found no cluster in its groups; expected at least one"
-            elif strangers := sorted(set(chosen) - set(reached)):
-                expected = f"clusters that the propagation goes to ({choice(reached, 'and')})"
-                yield path, f"found {choice(strangers, 'and')}; expected {expected}"
+    reached: tuple[str, ...] = ()
+    for path, part in _targeted(declared):
+        chosen = groups.chosen(part.groups, part.clusters)
+        if not isinstance(part, Override):
+            reached = chosen
+        if not part.groups and not part.clusters:
+            yield path, f"found neither groups nor clusters; expected one ({EVERYWHERE} is the group of all)"
+        elif not chosen and groups.knows(part.groups, part.clusters):
+            yield path, "found no cluster in its groups; expected at least one"
+        elif strangers := sorted(set(chosen) - set(reached)):
+            expected = f"clusters that the propagation goes to ({choice(reached, 'and')})"
+            yield path, f"found {choice(strangers, 'and')}; expected {expected}"

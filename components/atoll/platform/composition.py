@@ -2,9 +2,12 @@
 
 from typing import Any, cast
 
+import pulumi
+
 from atoll.cluster import Cluster, ClusterArgs
 from atoll.cluster.component import Driver
 from atoll.federation import (
+    Concealed,
     ControlPlane,
     ControlPlaneArgs,
     Member,
@@ -15,7 +18,10 @@ from atoll.federation import (
     PropagationArgs,
 )
 from atoll.federation.control_plane import ControlPlaneDriver
-from atoll.platform import inventory
+from atoll.platform import inventory, sealed_secrets
+from atoll.secrets import Grant, Key, KeyArgs, KeySpec, SealedSecret, SealedSecretArgs, SopsFile
+from atoll.secrets.local import seat
+from atoll.secrets.sops_forms import Form
 
 
 class Platform:
@@ -33,6 +39,15 @@ class Platform:
             name: Propagation(name, self._propagation(settings))
             for name, settings in declared.propagations.items()
         }
+        self.keys = {name: Key(name, _key(settings)) for name, settings in declared.keys.items()}
+        self.sealed_secrets = {
+            name: SealedSecret(name, self._sealed_secret(declared, settings))
+            for name, settings in declared.sealed_secrets.items()
+        }
+        self.deliveries = {
+            name: Propagation(sealed_secrets.propagation(name), self._delivery(name, settings))
+            for name, settings in declared.sealed_secrets.items()
+        }
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -43,6 +58,7 @@ class Platform:
                 name: {"endpoint": cluster.endpoint, "identifier": cluster.identifier}
                 for name, cluster in self.clusters.items()
             },
+            "keys": {name: {"alias": key.alias, "arn": key.arn} for name, key in self.keys.items()},
         }
 
     def _member(self, name: str, settings: inventory.Cluster) -> MemberArgs:
@@ -65,6 +81,37 @@ class Platform:
             resources=settings.resources,
             clusters=settings.clusters,
             overrides=[_override(rule) for rule in settings.overrides],
+            timeout_seconds=int(settings.timeout.total_seconds()),
+        )
+
+    def _sealed_secret(
+        self, declared: inventory.Inventory, settings: inventory.SealedSecret
+    ) -> SealedSecretArgs:
+        own = declared.kms.key or seat.alias(declared.environment)
+        args = SealedSecretArgs(
+            project=pulumi.get_project(),
+            environment=declared.environment,
+            key=self.keys[settings.key].arn if settings.key else own,
+        )
+        if settings.key:
+            args["retiring"] = self.keys[settings.key].retiring
+        if settings.sops:
+            path = declared.project / settings.sops.file
+            args["sops"] = SopsFile(text=path.read_text(), form=Form.of(path.name))
+        else:
+            args["values"] = settings.values
+        return args
+
+    def _delivery(self, name: str, settings: inventory.SealedSecret) -> PropagationArgs:
+        """The Secret of a sealed one. It waits for its namespace alone: what else comes with that may need it."""
+        opened, namespace = self.sealed_secrets[name], sealed_secrets.home(settings.namespace)
+        data = Concealed(opened.data, opened.revision)
+        found = (each.resource_of(namespace) for each in self.propagations.values())
+        return PropagationArgs(
+            control_plane=self.control_plane,
+            resources=[sealed_secrets.manifest(name, settings, data)],
+            clusters=settings.clusters,
+            after=[resource for resource in found if resource],
             timeout_seconds=int(settings.timeout.total_seconds()),
         )
 
@@ -99,3 +146,38 @@ def _override(rule: inventory.Override) -> Override:
     # The patches were checked as they were declared.
     patches = cast("tuple[Patch, ...]", rule.patches)
     return Override(resource=rule.resource, clusters=rule.clusters, patches=patches)
+
+
+def _key(settings: inventory.Key) -> KeyArgs:
+    """The KMS itself is the engine's to find: the environment decides for all that its variables say."""
+    args = KeyArgs(
+        alias=settings.alias,
+        description=settings.description,
+        enabled=settings.enabled,
+        grants={name: _grant(grant) for name, grant in settings.grants.items()},
+        tags=settings.tags,
+        deletion_days=settings.deletion_window.days,
+        spec=KeySpec(settings.spec),
+        multi_region=settings.multi_region,
+        protect=settings.protect,
+        retain=settings.retain,
+    )
+    if settings.rotation:
+        args["rotation_days"] = settings.rotation.days
+    if settings.policy is not None:
+        args["policy"] = settings.policy
+    if settings.existing:
+        args["import_id"] = settings.existing
+    return args
+
+
+def _grant(settings: inventory.Grant) -> Grant:
+    args = Grant(
+        grantee=settings.grantee,
+        operations=[*settings.operations],
+        encryption_context_equals=settings.encryption_context_equals,
+        encryption_context_subset=settings.encryption_context_subset,
+    )
+    if settings.retiring:
+        args["retiring"] = settings.retiring
+    return args

@@ -10,11 +10,14 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from atoll.core import naming
 from atoll.platform.problems import choice
+from atoll.secrets import grants, key_rules, message
+from atoll.secrets import keys as kms_keys
 
 MOST_NODES = 500
 _LABEL_LENGTH = 63
@@ -22,12 +25,20 @@ _PREFIX_LENGTH = 253
 _LONGEST = timedelta(hours=1)
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_DAYS = re.compile(r"(\d{1,5})d")
+_OFF = ("off", False)
+"""YAML reads the bare word as false."""
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
-def Expected(text: str, choices: Iterable[str] = ()) -> WrapValidator:  # noqa: N802 - it reads as an annotation
-    """Tells every failure of the value below as what was expected instead; of `choices`, the nearest is named."""
-    context = {"text": text, "choices": [str(each) for each in choices]}
+def Expected(  # noqa: N802 - it reads as an annotation
+    text: str, choices: Iterable[str] = (), *, hidden: bool = False
+) -> WrapValidator:
+    """Tells every failure of the value below as what was expected instead; of `choices`, the nearest is named.
+
+    A `hidden` value is not shown: it may be a secret that somebody forgot to seal.
+    """
+    context = {"text": text, "choices": [str(each) for each in choices], "hidden": hidden}
 
     def checked(value: Any, handler: Callable[[Any], Any]) -> Any:
         try:
@@ -43,6 +54,13 @@ class Driver(StrEnum):
 
     LOCAL = "local"
     KUBECONFIG = "kubeconfig"
+
+
+class Keeper(StrEnum):
+    """Who keeps the environment's keys: a KMS of this machine, or Amazon's (and what speaks its API)."""
+
+    LOCAL = "local"
+    AWS = "aws"
 
 
 class Operation(StrEnum):
@@ -81,6 +99,51 @@ def _duration(value: Any) -> timedelta:
     return length
 
 
+def _sealed(value: Any) -> str:
+    # What it is bound to is looked at by who opens it: that takes a library which no other command waits for.
+    if not isinstance(value, str) or message.is_text(message.binary(value)):
+        raise ValueError("not sealed")
+    return value
+
+
+def _map_of_sealed(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise PydanticCustomError("expected", "{text}", {"text": "a map of sealed values", "hidden": True})
+    return value
+
+
+def _secret_key(value: Any) -> str:
+    if not isinstance(value, str) or naming.data_key_problem(value):
+        raise ValueError(value)
+    return value
+
+
+def _days(limits: tuple[int, int], value: Any) -> timedelta:
+    found = _DAYS.fullmatch(value) if isinstance(value, str) else None
+    if not found or not limits[0] <= int(found.group(1)) <= limits[1]:
+        raise ValueError(value)
+    return timedelta(days=int(found.group(1)))
+
+
+def _rotation(value: Any) -> timedelta | None:
+    return None if value in _OFF else _days(key_rules.ROTATION_DAYS, value)
+
+
+def _window(value: Any) -> timedelta:
+    return _days(key_rules.DELETION_DAYS, value)
+
+
+def _one_of(names: Iterable[str]) -> WrapValidator:
+    known = frozenset(names)
+
+    def read(value: Any) -> str:
+        if value not in known:
+            raise ValueError(value)
+        return str(value)
+
+    return _reads(read)
+
+
 def _pointer(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"(/([^~/]|~0|~1)*)+", value):
         raise ValueError(value)
@@ -103,6 +166,12 @@ def _reads(parse: Callable[[Any], Any]) -> WrapValidator:
 
 Text = Annotated[str, Field(min_length=1), Expected("text")]
 Name = Annotated[str, Field(min_length=1), Expected("a name")]
+Bucket = Annotated[
+    str,
+    # A dot in it would make a host name that no certificate is for.
+    Field(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"),
+    Expected("the name of a bucket: 3 to 63 of a-z 0-9 -"),
+]
 LabelKey = Annotated[
     str,
     _reads(_label_key),
@@ -116,10 +185,35 @@ LabelValue = Annotated[
     ),
 ]
 Drivers = Annotated[Driver, Field(strict=False), Expected(choice(Driver), Driver)]
+Keepers = Annotated[Keeper, Field(strict=False), Expected(choice(Keeper), Keeper)]
 Operations = Annotated[Operation, Field(strict=False), Expected(choice(Operation), Operation)]
 Nodes = Annotated[int, Field(ge=0, le=MOST_NODES), Expected(f"a whole number from 0 to {MOST_NODES}")]
 Priority = Annotated[int, Expected("a whole number")]
 Duration = Annotated[timedelta, _reads(_duration), Expected("a time from 1s to 1h, such as 90s or 2m")]
+SealedValue = Annotated[
+    str, _reads(_sealed), Expected("a sealed value, as `atoll secrets seal` gives it", hidden=True)
+]
+SecretKey = Annotated[
+    str, _reads(_secret_key), Expected("a key of a Secret: A-Z, a-z, 0-9, '-', '_' and '.', at most 253")
+]
+SealedValues = Annotated[dict[SecretKey, SealedValue], BeforeValidator(_map_of_sealed)]
+Rotation = Annotated[
+    timedelta | None,
+    _reads(_rotation),
+    Expected("days from {}d to {}d, or off".format(*key_rules.ROTATION_DAYS)),
+]
+Window = Annotated[
+    timedelta, _reads(_window), Expected("days from {}d to {}d".format(*key_rules.DELETION_DAYS))
+]
+KeySpec = Annotated[str, _one_of(kms_keys.USAGES), Expected(choice(kms_keys.USAGES), kms_keys.USAGES)]
+GrantOperation = Annotated[
+    str,
+    _one_of(grants.OPERATIONS),
+    Expected("an operation of KMS, such as Decrypt or GenerateDataKey", grants.OPERATIONS),
+]
+Flag = Annotated[bool, Expected("true or false")]
+Policy = Annotated[dict[str, Any] | str, Expected("a policy, as a map or JSON")]
+Entry = Annotated[str, Expected("text")]
 Pointer = Annotated[
     str, _reads(_pointer), Expected("a JSON pointer, such as /spec/replicas (~1 stands for / and ~0 for ~)")
 ]
@@ -143,6 +237,23 @@ class ControlPlane(Declared):
 
     driver: Drivers
     kubeconfig: Kubeconfig | None = None
+
+
+class Kms(Declared):
+    """The KMS of the environment: `key` is the alias or ARN of its own key there, `endpoint` another than Amazon's."""
+
+    driver: Keepers
+    key: Text | None = None
+    region: Text | None = None
+    endpoint: Text | None = None
+
+
+class State(Declared):
+    """The bucket that the environment's state is in, `endpoint` another than Amazon's."""
+
+    bucket: Bucket
+    region: Text
+    endpoint: Text | None = None
 
 
 class Settings(Declared):
@@ -208,11 +319,56 @@ class Propagation(Declared):
     timeout: Duration = timedelta(seconds=60)
 
 
+class SealedSecret(Declared):
+    """A Secret of some clusters: its sealed `values` by key, or a file that sops encrypted; `key` is one of `keys`."""
+
+    namespace: Text
+    type: Text = "Opaque"
+    key: Name | None = None
+    groups: list[Name] = Field(default_factory=list)
+    clusters: list[Name] = Field(default_factory=list)
+    values: SealedValues = Field(default_factory=dict)
+    sops: Text | None = None
+    timeout: Duration = timedelta(seconds=60)
+
+
+class Grant(Declared):
+    """What somebody may do with a key, beside its policy."""
+
+    grantee: Text
+    operations: list[GrantOperation]
+    retiring: Text | None = None
+    encryption_context_equals: dict[str, Entry] = Field(default_factory=dict)
+    encryption_context_subset: dict[str, Entry] = Field(default_factory=dict)
+
+
+class Key(Declared):
+    """A key in the environment's KMS; `import` names one that exists and is taken over."""
+
+    alias: Text | None = None
+    description: Entry = ""
+    enabled: Flag = True
+    rotation: Rotation = None
+    policy: Policy | None = None
+    grants: dict[str, Grant] = Field(default_factory=dict)
+    tags: dict[str, Entry] = Field(default_factory=dict)
+    deletion_window: Window = timedelta(days=key_rules.DELETION_DAYS[1])
+    spec: KeySpec = kms_keys.SYMMETRIC
+    multi_region: Flag = False
+    protect: Flag | None = None
+    retain: Flag | None = None
+    import_: Text | None = Field(default=None, alias="import")
+
+
 class Declaration(Declared):
     """A whole inventory."""
 
     control_plane: ControlPlane
+    kms: Kms = Kms(driver=Keeper.LOCAL)
+    state: State | None = None
     vars: dict[str, Any] = Field(default_factory=dict)
     groups: dict[str, Group] = Field(default_factory=dict)
     clusters: dict[str, Cluster] = Field(default_factory=dict)
     propagations: dict[str, Propagation] = Field(default_factory=dict)
+    sealed_secrets: dict[str, SealedSecret] = Field(default_factory=dict)
+    keys: dict[str, Key] = Field(default_factory=dict)

@@ -32,6 +32,25 @@ class ControlPlane:
 
 
 @dataclass(frozen=True)
+class Kms:
+    """Who keeps the environment's keys. `key` (alias or ARN), `region` and `endpoint` are those of an existing KMS."""
+
+    driver: str = "local"
+    key: str = ""
+    region: str = ""
+    endpoint: str | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """The bucket that the engine keeps the state in; `endpoint` is another than Amazon's."""
+
+    bucket: str
+    region: str
+    endpoint: str | None = None
+
+
+@dataclass(frozen=True)
 class Cluster:
     """One cluster, with what its groups give to it.
 
@@ -69,8 +88,65 @@ class Propagation:
 
 
 @dataclass(frozen=True)
+class SopsFile:
+    """Where a file is that sops encrypted, from the checkout. `declared` is the line and path that say so."""
+
+    file: str
+    declared: str = ""
+
+
+@dataclass(frozen=True)
+class SealedSecret:
+    """A Secret of some clusters, by sorted names: `values` are the sealed ones by key, or `sops` is a file.
+
+    `key` is one of the inventory's; none is the environment's own.
+    """
+
+    namespace: str
+    type: str
+    clusters: tuple[str, ...]
+    values: Mapping[str, str] = field(default_factory=dict)
+    sops: SopsFile | None = None
+    key: str | None = None
+    timeout: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What somebody may do with a key; an empty context binds nothing."""
+
+    grantee: str
+    operations: tuple[str, ...]
+    retiring: str | None = None
+    encryption_context_equals: Mapping[str, str] = field(default_factory=dict)
+    encryption_context_subset: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key in the environment's KMS. No rotation is None; `existing` names a key that is taken over."""
+
+    alias: str
+    description: str = ""
+    enabled: bool = True
+    rotation: timedelta | None = None
+    policy: Manifest | str | None = None
+    grants: Mapping[str, Grant] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    deletion_window: timedelta = timedelta(days=30)
+    spec: str = "SYMMETRIC_DEFAULT"
+    multi_region: bool = False
+    protect: bool = False
+    retain: bool = False
+    existing: str | None = None
+
+
+@dataclass(frozen=True)
 class Inventory:
-    """One environment. `project` is the checkout, `groups` are the names of each group's clusters, sorted."""
+    """One environment. `project` is the checkout, `groups` are the names of each group's clusters, sorted.
+
+    No `state` is the folder of the environment on this machine.
+    """
 
     environment: str
     project: Path
@@ -78,3 +154,7 @@ class Inventory:
     clusters: Mapping[str, Cluster]
     groups: Mapping[str, tuple[str, ...]]
     propagations: Mapping[str, Propagation]
+    kms: Kms = field(default_factory=Kms)
+    sealed_secrets: Mapping[str, SealedSecret] = field(default_factory=dict)
+    keys: Mapping[str, Key] = field(default_factory=dict)
+    state: State | None = None

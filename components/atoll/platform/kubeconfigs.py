@@ -1,4 +1,4 @@
-"""What an inventory asks of this machine, looked at before anything begins: the kubeconfigs that it names."""
+"""What an inventory asks of this machine, looked at before anything begins: the files that it names."""
 
 from pathlib import Path
 
@@ -9,13 +9,15 @@ from atoll.platform.inventory import Inventory
 
 
 def preflight(declared: Inventory) -> None:
-    """Looks whether every kubeconfig is there and has its context; no cluster is asked.
+    """Looks whether every kubeconfig is there and has its context, and every sealed file; nobody is asked.
 
     Raises:
         UnavailableError: some are not, one line each.
     """
     named = [declared.control_plane.kubeconfig, *(each.kubeconfig for each in declared.clusters.values())]
     lines = [line for each in named if each and (line := _problem(each, declared.project))]
+    files = [secret.sops for secret in declared.sealed_secrets.values()]
+    lines += [line for each in files if each and (line := _unreadable(each, declared.project))]
     if lines:
         raise UnavailableError("\n".join(lines))
 
@@ -35,4 +37,15 @@ def _problem(kubeconfig: inventory.Kubeconfig, project: Path) -> str | None:
         )
     except ArgsError as error:
         return f"{kubeconfig.declared}: {kubeconfig.file}: {str(error).removeprefix('kubeconfig: ')}"
+    return None
+
+
+def _unreadable(file: inventory.SopsFile, project: Path) -> str | None:
+    try:
+        (project / file.file).read_text()
+    except OSError as error:
+        found = f"{file.file!r} ({error.strerror})"
+        return f"{file.declared}: found {found}; expected a file that sops encrypted. Put it there"
+    except UnicodeDecodeError:
+        return f"{file.declared}: found {file.file!r}, which is no text; expected a file that sops encrypted"
     return None

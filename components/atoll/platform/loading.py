@@ -24,8 +24,8 @@ def load(folder: Path, environment: str) -> Inventory:
         SettingsError: there is no such environment, or something is wrong; every problem is told.
     """
     folder = folder.resolve()
-    files = [folder / f"{_BASE}.yaml", _file(folder, environment)]
-    read = [_read(path, layer) for layer, path in enumerate(files) if layer or path.exists()]
+    layers_of = enumerate(files(folder, environment))
+    read = [_read(path, layer) for layer, path in layers_of if layer or path.exists()]
     found = [problem for _, problems in read for problem in problems]
     layers = [node for node, _ in read if node is not None]
     if len(layers) < len(read):
@@ -34,6 +34,15 @@ def load(folder: Path, environment: str) -> Inventory:
     for layer in layers[1:]:
         root = tree.over(root, layer)
     return resolve(root, found, environment, folder.parent)
+
+
+def files(folder: Path, environment: str) -> list[Path]:
+    """The files of an environment, the lower layer first; there may be no base.
+
+    Raises:
+        SettingsError: there is no such environment.
+    """
+    return [folder / f"{_BASE}.yaml", _file(folder, environment)]
 
 
 def environments(folder: Path) -> list[str]:

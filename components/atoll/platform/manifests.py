@@ -66,7 +66,14 @@ def unfit(manifest: Mapping[str, Any]) -> Iterator[Finding]:
     namespace = at(manifest, path)
     if not isinstance(namespace, str) or "${" in namespace:
         return
+    if problem := namespace_problem(namespace):
+        yield path, problem
+
+
+def namespace_problem(namespace: str) -> str | None:
+    """What keeps a namespace from being one that things are carried to, or None."""
     if problem := naming.dns_label_problem(namespace):
-        yield path, f"found {shown(namespace)}; {problem}"
+        return f"found {shown(namespace)}; {problem}"
     if _RESERVED.fullmatch(namespace):
-        yield path, f"found {namespace!r}; expected another namespace (Karmada never propagates this one)"
+        return f"found {namespace!r}; expected another namespace (Karmada never propagates this one)"
+    return None

@@ -94,7 +94,8 @@ def _told(error: ErrorDetails) -> str:
     expected = context.get("text") or _TYPES.get(error["type"]) or error["msg"]
     near = difflib.get_close_matches(str(error["input"]), context.get("choices", []), 1)
     hint = f". Did you mean {near[0]!r}?" if near else ""
-    return f"found {shown(error['input'])}; expected {expected}{hint}"
+    found = "a value (not shown: it may be a secret)" if context.get("hidden") else shown(error["input"])
+    return f"found {found}; expected {expected}{hint}"
 
 
 def _keys(path: Path) -> list[str]:

@@ -5,16 +5,26 @@ from pathlib import Path
 from typing import Any
 
 from atoll.core.errors import SettingsError
-from atoll.platform import checks, declaration, manifests, tree, variables
+from atoll.platform import checks, declaration, keys, manifests, sealed_secrets, tree, variables
 from atoll.platform.declaration import Declaration, Driver
 from atoll.platform.groups import Groups
-from atoll.platform.inventory import Cluster, ControlPlane, Inventory, Kubeconfig, Propagation
+from atoll.platform.inventory import (
+    Cluster,
+    ControlPlane,
+    Inventory,
+    Kms,
+    Kubeconfig,
+    Propagation,
+    SealedSecret,
+    State,
+)
 from atoll.platform.parsing import Parsed, parse
 from atoll.platform.problems import Problem, Problems
 from atoll.platform.propagations import Resolution, Scopes
 from atoll.platform.tree import Node
 
 _DEFAULT_NODES = 1
+_NAMED = ("groups", "clusters", "propagations", "keys", sealed_secrets.SECTION)
 _GIVING = ("driver", "children", "clusters")
 """What decides which driver a group gives to whom."""
 
@@ -29,10 +39,17 @@ def resolve(root: Node, found: list[Problem], environment: str, project: Path) -
     problems.include(found)
     parsed = parse(root, problems)
     groups = _checked(root, parsed, problems)
+    for path, text in keys.problems(parsed.declaration, environment):
+        problems.add(path, text)
     inventory = None
     # Without all groups and clusters, what follows would tell of problems that are none.
     if groups is not None and all(map(parsed.whole, ("groups", "clusters", "vars"))):
         inventory = _Resolver(root, _whole(parsed), groups, problems).inventory(environment, project)
+        brought = inventory.propagations
+        # A namespace may be in one that something was left out of.
+        if parsed.whole("propagations") and all(each.resources for each in brought.values()):
+            for path, text in sealed_secrets.homeless(inventory.sealed_secrets, brought):
+                problems.add(path, text)
     if problems.lines or inventory is None:
         raise SettingsError(*problems.lines)
     return inventory
@@ -41,7 +58,7 @@ def resolve(root: Node, found: list[Problem], environment: str, project: Path) -
 def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
     """Makes the checks between the parts; no groups where they do not nest."""
     declared = parsed.declaration
-    known = {section: _names(root, section) for section in ("groups", "clusters", "propagations")}
+    known = {section: _names(root, section) for section in _NAMED}
     groups = Groups(declared.groups, declared.clusters)
     findings = [
         *checks.names(known),
@@ -50,10 +67,15 @@ def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
         *checks.references(declared, known["groups"], known["clusters"]),
         *checks.shared_kubeconfigs(declared),
         *checks.circles(groups),
+        *sealed_secrets.problems(declared, _whole(parsed).sealed_secrets),
     ]
     if parsed.whole("controlPlane"):
         plane = declared.control_plane
         findings += checks.driven(("controlPlane",), plane.driver, plane.kubeconfig)
+    if parsed.whole("kms"):
+        findings += checks.kept(declared.kms)
+    if declared.state and parsed.whole("kms") and parsed.whole("state"):
+        findings += checks.stored(declared.state, declared.kms)
     given = [parsed.whole("groups", name, key) for name in known["groups"] for key in _GIVING]
     if all(given) and not groups.circles:
         whole = [name for name in declared.clusters if parsed.whole("clusters", name)]
@@ -64,10 +86,17 @@ def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
 
 
 def _whole(parsed: Parsed) -> Declaration:
-    """The declaration without the propagations that something was left out of."""
-    found = parsed.declaration.propagations
-    whole = {name: each for name, each in found.items() if parsed.whole("propagations", name)}
-    return parsed.declaration.model_copy(update={"propagations": whole})
+    """The declaration without the propagations and sealed secrets that something was left out of."""
+    declared = parsed.declaration
+    update = {
+        "propagations": _whole_of(parsed, "propagations", declared.propagations),
+        "sealed_secrets": _whole_of(parsed, sealed_secrets.SECTION, declared.sealed_secrets),
+    }
+    return declared.model_copy(update=update)
+
+
+def _whole_of(parsed: Parsed, section: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: each for name, each in found.items() if parsed.whole(section, name)}
 
 
 def _names(root: Node, section: str) -> list[str]:
@@ -87,6 +116,7 @@ class _Resolver:
             self._problems.add(path, text)
         plane = self._declared.control_plane
         clusters = {name: self._cluster(name) for name in self._declared.clusters}
+        kms, state = self._declared.kms, self._declared.state
         return Inventory(
             environment=environment,
             project=project,
@@ -96,6 +126,10 @@ class _Resolver:
             clusters=clusters,
             groups=self._groups.members,
             propagations=self._propagations(clusters),
+            sealed_secrets=self._sealed_secrets(),
+            keys={name: keys.resolved(environment, name, key) for name, key in self._declared.keys.items()},
+            kms=Kms(str(kms.driver), kms.key or "", kms.region or "", kms.endpoint),
+            state=State(state.bucket, state.region, state.endpoint) if state else None,
         )
 
     def _cluster(self, name: str) -> Cluster:
@@ -134,6 +168,15 @@ class _Resolver:
             for path, text in (*resolution.findings, *resolution.missing_variables()):
                 self._problems.add(("propagations", name, *path), text)
         self._refuse_twice(found)
+        return found
+
+    def _sealed_secrets(self) -> dict[str, SealedSecret]:
+        declared = self._declared.sealed_secrets
+        found = {}
+        for name, each in declared.items():
+            path = (sealed_secrets.SECTION, name, "sops")
+            where = f"{tree.mark(self._root, path)}: {tree.dotted(path)}"
+            found[name] = sealed_secrets.resolve(each, self._groups, where)
         return found
 
     def _refuse_twice(self, propagations: Mapping[str, Propagation]) -> None:

@@ -1,6 +1,6 @@
 """pulumi-resource-atoll: what Pulumi's own providers cannot do, served from the domains' effects.
 
-State is `{**inputs, **outputs}`. Run as `python -m atoll.provider.atoll`.
+State is `{**inputs, **outputs}`.
 """
 
 from collections.abc import Set as AbstractSet
@@ -11,7 +11,7 @@ from google.protobuf import empty_pb2
 
 from atoll.core import naming
 from atoll.core.effect import Context, Effect, Outcome, Values
-from atoll.core.errors import UnavailableError
+from atoll.core.errors import AtollError
 from atoll.provider import diffs, protocol, resources, server, values, versions
 from atoll.provider.plugin import InitFailedError, Plugin
 
@@ -31,17 +31,24 @@ class AtollPlugin(Plugin):
             protocol.provider.CheckFailure(reason=f"{failure.name}: {failure.reason}")
             for failure in _effect(request).check(known)
         ]
-        return protocol.provider.CheckResponse(inputs=request.news, failures=failures)
+        return protocol.provider.CheckResponse(inputs=values.whole(request.news), failures=failures)
 
     def diff(self, request: Any) -> Any:
         """Compares the old inputs with the new, and asks the effect whether what is there grew stale."""
         effect = _effect(request)
         old, new = values.plain(request.old_inputs), values.plain(request.news)
-        found = [(path, change, path[0] in effect.replace_on) for path, change in diffs.changes(old, new)]
-        reason = effect.stale(old, _outputs(effect, request.olds))
+        changed = _changed(effect, old, new)
+        found = [
+            (path, change, path[0] in effect.replace_on)
+            for path, change in diffs.changes(old, new)
+            if path[0] in changed
+        ]
+        outputs = _outputs(effect, request.olds)
+        missing = effect.outputs - outputs.keys()
+        reason = effect.stale(old, outputs) or ("it was never finished" if missing else None)
         if reason:
             self.engine.info(request.urn, f"needs an update though no input changed: {reason}")
-        stale = sorted(effect.changes(frozenset())) if reason else []
+        stale = sorted(missing or effect.renews(old, outputs)) if reason else None
         return diffs.response(found, delete_first=True, outputs=stale)
 
     def create(self, request: Any) -> Any:
@@ -69,12 +76,14 @@ class AtollPlugin(Plugin):
         return protocol.provider.UpdateResponse(properties=state)
 
     def read(self, request: Any) -> Any:
-        """Compares with the world; where that does not answer, the state does, with a warning."""
-        effect, inputs = _effect(request), values.decode(request.inputs)
+        """Compares with the world; where that does not answer or lets nobody in, the state does, with a warning."""
+        effect = _effect(request)
+        inputs = _written(effect, request)
         outputs = _outputs(effect, request.properties)
         try:
             seen = effect.read(request.id, inputs.value, outputs, self._context(request.urn))
-        except UnavailableError as error:
+        except (AtollError, FileNotFoundError) as error:
+            # Its making may have been interrupted before the files were there by which it is reached.
             if not inputs.value and not outputs:
                 raise
             self.engine.warn(request.urn, f"not compared with what is there: {server.line(error)}")
@@ -84,9 +93,11 @@ class AtollPlugin(Plugin):
         if seen is None:
             return protocol.provider.ReadResponse()
         found = values.Decoded(seen.inputs, inputs.secrets)
+        # What no write has answered stays unanswered: a look cannot tell whether the thing was ever finished.
+        known = {key: value for key, value in seen.outputs.items() if not inputs.value or key in outputs}
         return protocol.provider.ReadResponse(
-            id=request.id,
-            properties=_state(effect, found, seen.outputs),
+            id=seen.id or request.id,
+            properties=_state(effect, found, known),
             inputs=values.encode(seen.inputs, inputs.secrets),
         )
 
@@ -101,6 +112,7 @@ class AtollPlugin(Plugin):
             report=partial(self.engine.report, urn),
             warn=partial(self.engine.warn, urn),
             cancelled=self.engine.cancelled,
+            owner=_owner(urn),
         )
 
 
@@ -108,6 +120,12 @@ def _effect(request: Any) -> Effect:
     """The effect of a resource, by the class in its type; the type is the last in the URN's chain of parents."""
     token = request.type or request.urn.split("::")[2].rsplit("$", 1)[-1]
     return resources.effect(token.rsplit(":", 1)[-1])
+
+
+def _owner(urn: str) -> str:
+    """Project and stack in a URN: `urn:pulumi:<stack>::<project>::...`."""
+    stack, project, *_ = urn.split("::")
+    return f"{project}/{stack.rpartition(':')[2]}"
 
 
 def _name(request: Any) -> str:
@@ -118,11 +136,33 @@ def _outputs(effect: Effect, state: Any) -> Values:
     return {key: value for key, value in values.plain(state).items() if key in effect.outputs}
 
 
+def _written(effect: Effect, request: Any) -> values.Decoded:
+    """The inputs of the last write: where that failed half-way, the engine keeps those before it, beside its properties.
+
+    Whoever takes back a change that failed would otherwise see no difference.
+    """
+    inputs, state = values.decode(request.inputs), values.decode(request.properties)
+    found = {key: value for key, value in state.value.items() if key not in effect.outputs}
+    if not (inputs.value and found):
+        return inputs
+    kept = {key: value for key, value in inputs.value.items() if key in effect.outputs}
+    return values.Decoded(kept | found, inputs.secrets | state.secrets)
+
+
+def _changed(effect: Effect, old: Values, new: Values) -> frozenset[str]:
+    """The inputs that do not mean what they meant."""
+    return frozenset(
+        key for key in old.keys() | new.keys() if not effect.same(key, old.get(key), new.get(key))
+    )
+
+
 def _unknown_outputs(effect: Effect, old: Values, new: Values, outputs: Values) -> AbstractSet[str]:
     """The outputs that an update may change, and those that the state lacks (the last write did not get so far)."""
-    changed = frozenset(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
-    unknown = effect.changes(changed) | (effect.outputs - outputs.keys())
-    return unknown | effect.changes(frozenset()) if effect.stale(old, outputs) else unknown
+    changed = _changed(effect, old, new)
+    unknown = effect.outputs - outputs.keys()
+    if changed:
+        unknown |= effect.changes(changed)
+    return unknown | effect.renews(old, outputs) if effect.stale(old, outputs) else unknown
 
 
 def _state(effect: Effect, inputs: values.Decoded, outputs: Values) -> Any:
@@ -132,8 +172,4 @@ def _state(effect: Effect, inputs: values.Decoded, outputs: Values) -> Any:
 
 def _raise_problems(outcome: Outcome, state: Any, inputs: Any) -> None:
     if outcome.problems:
-        raise InitFailedError(outcome.id, state, inputs, outcome.problems)
-
-
-if __name__ == "__main__":
-    server.serve(AtollPlugin)
+        raise InitFailedError(outcome.id, state, inputs, outcome.problems, outcome.code)

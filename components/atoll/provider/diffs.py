@@ -62,13 +62,19 @@ def text(path: values.Path) -> str:
 
 
 def response(
-    found: Iterable[tuple[values.Path, Change, bool]], *, delete_first: bool, outputs: Iterable[str] = ()
+    found: Iterable[tuple[values.Path, Change, bool]],
+    *,
+    delete_first: bool,
+    outputs: Iterable[str] | None = None,
 ) -> Any:
     """The answer to Diff: each change with whether it needs a new resource.
 
-    `outputs` are properties that change though no input does.
+    `outputs` are properties that change though no input does; an empty list is an update that shows in none. The
+    engine may replace what we would not (replace_on_changes), so `delete_first` tells the order for whatever
+    replaces.
     """
-    listed = list(found)
+    listed, stale = list(found), outputs is not None
+    shown = set(outputs or ())
     kinds = protocol.provider.PropertyDiff
     detail = {
         text(path): kinds(
@@ -76,13 +82,13 @@ def response(
         )
         for path, change, replaces in listed
     }
-    detail |= {name: kinds(kind=kinds.UPDATE, inputDiff=False) for name in outputs}
+    detail |= {name: kinds(kind=kinds.UPDATE, inputDiff=False) for name in shown}
     answers = protocol.provider.DiffResponse
     return answers(
-        changes=answers.DIFF_SOME if detail else answers.DIFF_NONE,
+        changes=answers.DIFF_SOME if detail or stale else answers.DIFF_NONE,
         replaces=[text(path) for path, _, replaces in listed if replaces],
-        deleteBeforeReplace=delete_first and any(replaces for _, _, replaces in listed),
+        deleteBeforeReplace=delete_first,
         detailedDiff=detail,
         hasDetailedDiff=True,
-        diffs=sorted({str(path[0]) for path, _, _ in listed} | set(outputs)),
+        diffs=sorted({str(path[0]) for path, _, _ in listed} | shown),
     )

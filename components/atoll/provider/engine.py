@@ -17,17 +17,25 @@ class Engine:
 
     def __init__(self) -> None:
         self.cancelled = threading.Event()
+        self._channel: Any = None
         self._stub: Any = None
 
     def attach(self, address: str) -> None:
         """Takes the engine's address."""
         if address:
-            channel = grpc.insecure_channel(address, options=protocol.OPTIONS)
-            self._stub = protocol.engine_services.EngineStub(channel)
+            self.detach()
+            self._channel = grpc.insecure_channel(address, options=protocol.OPTIONS)
+            self._stub = protocol.engine_services.EngineStub(self._channel)
 
-    def debug(self, text: str) -> None:
+    def detach(self) -> None:
+        """Lets the engine go; what is said from now on is heard by nobody."""
+        if self._channel is not None:
+            self._channel.close()
+        self._channel = self._stub = None
+
+    def debug(self, text: str, urn: str = "") -> None:
         """Writes to the engine's debug log."""
-        self._log(protocol.engine.DEBUG, text, "", ephemeral=False)
+        self._log(protocol.engine.DEBUG, text, urn, ephemeral=False)
 
     def info(self, urn: str, text: str) -> None:
         """Shows a line that stays, beside a resource."""
@@ -42,13 +50,14 @@ class Engine:
         self._log(protocol.engine.INFO, text, urn, ephemeral=True)
 
     def _log(self, severity: int, text: str, urn: str, *, ephemeral: bool) -> None:
-        if self._stub is None:
+        stub = self._stub
+        if stub is None:
             return
         request = protocol.engine.LogRequest(
             severity=severity, message=redaction.redact(text), urn=urn, ephemeral=ephemeral
         )
         try:
-            self._stub.Log(request, timeout=_PATIENCE)
-        except grpc.RpcError:
+            stub.Log(request, timeout=_PATIENCE)
+        except (grpc.RpcError, ValueError):
             # An engine that is gone hears nothing; what it asked for is still finished.
             self._stub = None

@@ -4,16 +4,23 @@ from typing import Any
 
 from google.protobuf import empty_pb2
 
-from atoll.core.errors import AtollError
-from atoll.provider import protocol
+from atoll.core.errors import AtollError, Exit
+from atoll.provider import protocol, values
 from atoll.provider.engine import Engine
 
 
 class InitFailedError(AtollError):
     """A resource was written and is not what it should be: the state is kept, the reasons are shown."""
 
-    def __init__(self, id: str, properties: Any, inputs: Any, reasons: tuple[str, ...]) -> None:  # noqa: A002 - the protocol's
-        self.reasons = reasons
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - the protocol's
+        properties: Any,
+        inputs: Any,
+        reasons: tuple[str, ...],
+        code: Exit = Exit.FAILED,
+    ) -> None:
+        self.reasons, self.exit_code = reasons, code
         self.detail = protocol.provider.ErrorResourceInitFailed(
             id=id, properties=properties, inputs=inputs, reasons=list(reasons)
         )
@@ -21,7 +28,7 @@ class InitFailedError(AtollError):
 
 
 class Plugin:
-    """The base of a plugin; one instance serves one connection of an engine.
+    """The base of a plugin; one instance serves one launch by an engine.
 
     Methods are the calls of the engine in snake case. They run in threads and may block.
     """
@@ -32,17 +39,15 @@ class Plugin:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
+    def close(self) -> None:
+        """Gives back what the launch held, once it is over."""
+
     def handshake(self, request: Any) -> Any:
         """Learns where the engine is."""
         self.engine.attach(request.engine_address)
         return protocol.provider.ProviderHandshakeResponse(
             accept_secrets=True, supports_autonaming_configuration=True
         )
-
-    def attach(self, request: Any) -> Any:
-        """Learns where the engine is, in a process that somebody else started."""
-        self.engine.attach(request.address)
-        return empty_pb2.Empty()
 
     def get_plugin_info(self, _request: Any) -> Any:
         """The plugin's version."""
@@ -68,7 +73,7 @@ class Plugin:
 
     def check_config(self, request: Any) -> Any:
         """Takes the provider's settings as they are."""
-        return protocol.provider.CheckResponse(inputs=request.news)
+        return protocol.provider.CheckResponse(inputs=values.whole(request.news))
 
     def diff_config(self, _request: Any) -> Any:
         """Lets the engine compare the provider's settings."""

@@ -13,12 +13,18 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
+import psutil
+
 from atoll.core import command, files
 from atoll.core.errors import CommandError, UnavailableError
-from atoll.provider import versions
+from atoll.host import remains
+from atoll.provider import launcher, versions
 
+SERVERS = "servers"
+"""The folder of an engine home in which the plugins' servers listen."""
 _RECORD = "plugins.json"
 _PROBE_LIMIT = timedelta(seconds=60)
+_LEAVE_LIMIT = timedelta(seconds=5)
 _MODE = 0o755
 
 
@@ -44,13 +50,16 @@ class Plugin:
 class _Wanted:
     name: str
     version: str
-    module: str
+    served: str
+    """The class that serves it, `module:name`."""
     ours: bool
 
 
 _WANTED = (
-    _Wanted("atoll", versions.ATOLL, "atoll.provider.atoll", ours=True),
-    _Wanted("kubernetes", versions.KUBERNETES, "atoll.provider.kubernetes", ours=False),
+    _Wanted("atoll", versions.ATOLL, "atoll.provider.atoll:AtollPlugin", ours=True),
+    _Wanted(
+        "kubernetes", versions.KUBERNETES, "atoll.provider.kubernetes.plugin:KubernetesPlugin", ours=False
+    ),
 )
 
 
@@ -77,6 +86,27 @@ def installed(engine_home: Path) -> list[Plugin]:
     ]
 
 
+def release(engine_home: Path) -> None:
+    """Ends the servers of an engine home's plugins, which else stay a while for the next engine.
+
+    They are told by the socket that their arguments name, so that it does not matter what is left of the folder.
+    """
+    remains.end(_serving(engine_home / SERVERS), _LEAVE_LIMIT)
+
+
+def _serving(servers: Path) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if _serves(process, servers)]
+
+
+def _serves(process: psutil.Process, servers: Path) -> bool:
+    try:
+        # One that ended and was not waited for has no arguments.
+        words = process.cmdline()
+    except psutil.Error:
+        return False
+    return launcher.SERVER in words and Path(words[-1]).parent == servers
+
+
 def _install(wanted: _Wanted, engine_home: Path, pulumi: Path, env: dict[str, str]) -> Plugin:
     program = _program(engine_home, wanted.name, wanted.version)
     kind = _recorded(wanted, engine_home)
@@ -86,7 +116,7 @@ def _install(wanted: _Wanted, engine_home: Path, pulumi: Path, env: dict[str, st
     if kind is Kind.OFFICIAL:
         _official(wanted, engine_home, pulumi, env)
     else:
-        _launcher(program, wanted.module)
+        _launcher(program, wanted.served, engine_home / SERVERS)
     return Plugin(wanted.name, wanted.version, kind, program)
 
 
@@ -135,12 +165,13 @@ def _program(engine_home: Path, name: str, version: str) -> Path:
     return engine_home / "plugins" / f"resource-{name}-v{version}" / f"pulumi-resource-{name}"
 
 
-def _launcher(program: Path, module: str) -> None:
+def _launcher(program: Path, served: str, servers: Path) -> None:
     """Writes a launcher that names this interpreter; the folder appears whole, since the engine lists folders.
 
-    Isolated mode keeps a program's folder and its PYTHONPATH from shadowing what the plugin imports.
+    Isolated mode keeps a program's folder and its PYTHONPATH from shadowing what is imported.
     """
-    text = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -m {module} "$@"\n'
+    words = [sys.executable, "-I", "-S", launcher.__file__, str(servers), served]
+    text = f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n'
     if program.parent.is_dir():
         files.write(program, text, _MODE)
         return

@@ -9,10 +9,13 @@ from atoll.core.errors import ArgsError
 
 EFFECTS = {
     "ExistingCluster": "atoll.cluster.effects:ExistingCluster",
+    "KmsKey": "atoll.secrets.key_effects:KmsKey",
     "LocalCluster": "atoll.cluster.effects:LocalCluster",
     "LocalControlPlane": "atoll.federation.local.effects:LocalControlPlane",
     "MemberAccess": "atoll.federation.joining_effects:MemberAccess",
+    "MemberStatus": "atoll.federation.member_effects:MemberStatus",
     "PropagationStatus": "atoll.federation.delivery_effects:PropagationStatus",
+    "SealedSecret": "atoll.secrets.sealed_effects:SealedSecret",
 }
 """By class name, where the effect is: `module:attribute`; imported when first needed, so that starting is fast.
 

@@ -1,20 +1,16 @@
-"""Serves a plugin to the engine: one process, one port, each connection its own plugin."""
+"""Serves a plugin to the engine over gRPC."""
 
 import asyncio
-import contextlib
-import os
 import re
-import signal
-import sys
 import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import grpc
 
 from atoll.core import redaction
-from atoll.core.errors import AtollError
+from atoll.core.errors import AtollError, ending, of_system
 from atoll.provider import protocol
 from atoll.provider.engine import Engine
 from atoll.provider.plugin import InitFailedError, Plugin
@@ -24,7 +20,7 @@ Factory = Callable[[Engine], Plugin]
 _THREADS = 128
 """The engine has many calls open at once (a Construct waits while its children's calls come back to us)."""
 _GRACE = 2.0
-"""Seconds for open calls to end once the plugin is asked to leave."""
+"""Seconds for open calls to end once the launch is over."""
 _CALLS = tuple(
     method.name
     for method in protocol.provider.DESCRIPTOR.services_by_name["ResourceProvider"].methods
@@ -35,46 +31,29 @@ _CALLS = tuple(
 class _Servicer(protocol.provider_services.ResourceProviderServicer):  # type: ignore[misc] # generated, untyped
     """Turns calls into plain method calls in threads, and errors into one line."""
 
-    def __init__(self, factory: Factory, engine_address: str) -> None:
-        self._factory, self._address = factory, engine_address
-        self._threads = ThreadPoolExecutor(_THREADS)
-        self._plugins: dict[str, Plugin] = {}
-
-    def _plugin(self, peer: str) -> Plugin:
-        """The plugin of a connection. A process that an engine started has one, whoever asks.
-
-        An attached process serves many engines and providers, told apart by their connection.
-        """
-        key = "" if self._address else peer
-        if key not in self._plugins:
-            engine = Engine()
-            engine.attach(self._address)
-            self._plugins[key] = self._factory(engine)
-        return self._plugins[key]
-
-    def cancel(self) -> None:
-        """Asks all that wait to end."""
-        for plugin in self._plugins.values():
-            plugin.engine.cancelled.set()
+    def __init__(self, plugin: Plugin, threads: ThreadPoolExecutor) -> None:
+        self._plugin, self._threads = plugin, threads
+        self.running: set[Future[Any]] = set()
 
     async def answer(self, call: str, request: Any, context: Any) -> Any:
-        plugin = self._plugin(context.peer())
+        plugin = self._plugin
         method = getattr(plugin, _snake(call), None)
         if method is None:
             return await context.abort(
                 grpc.StatusCode.UNIMPLEMENTED, f"{plugin.name}: {call} is not supported"
             )
-        loop = asyncio.get_running_loop()
+        future = self._threads.submit(method, request)
+        self.running.add(future)
+        future.add_done_callback(self.running.discard)
         try:
-            return await loop.run_in_executor(self._threads, method, request)
+            return await asyncio.wrap_future(future)
         except InitFailedError as error:
+            _tell_ending(plugin, request, error)
             await _abort(context, line(error), error.detail)
-        except AtollError as error:
-            plugin.engine.debug(traceback.format_exc())
-            await _abort(context, line(error))
         except Exception as error:  # noqa: BLE001 - the border: nothing but one line leaves
             plugin.engine.debug(traceback.format_exc())
-            await _abort(context, f"{plugin.name}: {type(error).__name__}: {line(error)}")
+            _tell_ending(plugin, request, _known(error))
+            await _abort(context, _told(plugin.name, error))
 
 
 def _handler(call: str) -> Any:
@@ -97,6 +76,24 @@ def line(error: BaseException) -> str:
     return redaction.redact("; ".join(part.strip() for part in str(error).splitlines() if part.strip()))
 
 
+def _tell_ending(plugin: Plugin, request: Any, error: AtollError | None) -> None:
+    """Tells the command what the engine has no word for: which exit code an error means."""
+    if error is not None:
+        plugin.engine.debug(ending(error.exit_code), getattr(request, "urn", ""))
+
+
+def _known(error: Exception) -> AtollError | None:
+    """An error as one of ours, where it is one, or is what the machine lacks."""
+    known = of_system(error) if isinstance(error, OSError) else error
+    return known if isinstance(known, AtollError) else None
+
+
+def _told(plugin: str, error: Exception) -> str:
+    """The line of an error: ours and what the machine lacks tell enough, anything else is named by its kind."""
+    known = _known(error)
+    return line(known) if known else f"{plugin}: {type(error).__name__}: {line(error)}"
+
+
 async def _abort(context: Any, text: str, detail: Any = None) -> None:
     if detail is not None:
         status = protocol.status.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=text)
@@ -105,36 +102,34 @@ async def _abort(context: Any, text: str, detail: Any = None) -> None:
     await context.abort(grpc.StatusCode.UNKNOWN, text)
 
 
-def serve(factory: Factory) -> None:
-    """Serves until the engine is done: prints the port, leaves with exit code 0 when it is told to.
+class Service:
+    """One launch of a plugin: an instance, threads and a port of its own."""
 
-    The one argument is the engine's address; without it the process waits to be attached to.
-    """
-    addresses = [word for word in sys.argv[1:] if not word.startswith("-")]
-    asyncio.run(_serve(factory, addresses[0] if addresses else ""))
-    sys.stdout.flush()
-    # Threads that still wait for a cluster must not hold up the engine, which counts on exit code 0.
-    os._exit(0)
+    def __init__(self, factory: Factory, engine_address: str) -> None:
+        self._engine = Engine()
+        self._engine.attach(engine_address)
+        self._threads = ThreadPoolExecutor(_THREADS)
+        self._server = grpc.aio.server(options=protocol.OPTIONS)
+        self._plugin = factory(self._engine)
+        self._servicer = _Servicer(self._plugin, self._threads)
+        protocol.provider_services.add_ResourceProviderServicer_to_server(self._servicer, self._server)
 
+    async def start(self) -> int:
+        """Begins to serve; returns the port."""
+        port: int = self._server.add_insecure_port("127.0.0.1:0")
+        await self._server.start()
+        return port
 
-async def _serve(factory: Factory, engine_address: str) -> None:
-    servicer = _Servicer(factory, engine_address)
-    server = grpc.aio.server(options=protocol.OPTIONS)
-    protocol.provider_services.add_ResourceProviderServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    print(port, flush=True)  # noqa: T201 - how the engine learns the port
-    await (_left_alone(stop) if engine_address else stop.wait())
-    servicer.cancel()
-    await server.stop(_GRACE)
+    @property
+    def busy(self) -> bool:
+        """Whether a call is being answered."""
+        return bool(self._servicer.running)
 
-
-async def _left_alone(stop: asyncio.Event) -> None:
-    """Waits for a signal, or for the engine's death: a killed engine cannot tell its plugins to leave."""
-    parent = os.getppid()
-    while not stop.is_set() and os.getppid() == parent:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 1)
+    async def stop(self) -> None:
+        """Asks all that wait to end, and goes without those who do not."""
+        self._engine.cancelled.set()
+        await self._server.stop(_GRACE)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        # Either may wait for threads, which the other launches must not.
+        await asyncio.to_thread(self._plugin.close)
+        await asyncio.to_thread(self._engine.detach)

@@ -47,12 +47,19 @@ def plain(struct: Any) -> dict[str, Any]:
     return decode(struct).value
 
 
+def whole(struct: Any) -> struct_pb2.Struct:
+    """A struct as it may be sent back: without nulls, be they secret or not.
+
+    An output of a resource that failed is a secret of nothing at all; the engine sends that and, when it is sent
+    back, ends in a panic with its lock kept.
+    """
+    found = decode(struct)
+    return encode(found.value, found.secrets)
+
+
 def _fields(struct: Any, path: Path, secrets: set[Path]) -> dict[str, Any]:
-    return {
-        key: _decode(value, (*path, key), secrets)
-        for key, value in struct.fields.items()
-        if value.WhichOneof("kind") != "null_value"
-    }
+    found = {key: _decode(value, (*path, key), secrets) for key, value in struct.fields.items()}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _decode(value: Any, path: Path, secrets: set[Path]) -> Any:

@@ -1,7 +1,7 @@
 """What a machine needs beside Python: finding each program, or building it once from its locked Go module."""
 
 from atoll.toolchain.doctor import Listed, Report, examine, listing
-from atoll.toolchain.ensure import Source, asset, ensure, find
+from atoll.toolchain.ensure import Source, asset, ensure, find, version
 from atoll.toolchain.pins import Asset, Program, table
 from atoll.toolchain.placing import place
 from atoll.toolchain.progress import Event, Phase
@@ -21,4 +21,5 @@ __all__ = [
     "listing",
     "place",
     "table",
+    "version",
 ]

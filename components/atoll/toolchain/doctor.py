@@ -39,12 +39,17 @@ class Report(Listed):
 
 def listing() -> list[Listed]:
     """Every program with where it is; built ones are not run."""
-    return [Listed(*_where(program, find(program.name))) for program in pins.table().programs.values()]
+    return [Listed(*_where(program, find(program.name))) for program in _concerned()]
 
 
 def examine() -> list[Report]:
     """Every program, run once."""
-    return [_examine(program) for program in pins.table().programs.values()]
+    return [_examine(program) for program in _concerned()]
+
+
+def _concerned() -> list[Program]:
+    """What an environment may run; what tests alone do only where it is there."""
+    return [each for each in pins.table().programs.values() if not each.only_tests or find(each.name)]
 
 
 def _examine(program: Program) -> Report:

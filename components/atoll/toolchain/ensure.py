@@ -49,14 +49,16 @@ def find(name: str) -> Found | None:
 
 
 def ensure(names: Iterable[str] | None = None, progress: Progress = lambda _event: None) -> dict[str, Path]:
-    """The paths of programs by name, built where they are missing; all of them, and all assets, unless named.
+    """The paths of programs by name, built where they are missing.
+
+    Unless named, all that an environment may run, and all assets.
 
     Raises:
         ArgsError: no program has such a name.
         UnavailableError: one cannot be had; the text says what to do.
         IntegrityError: a source is not the one that is locked.
     """
-    wanted = [_program(name) for name in (pins.table().programs if names is None else names)]
+    wanted = [_program(name) for name in (pins.table().usual if names is None else names)]
     found = {program.name: find(program.name) for program in wanted}
     missing = [_absent(program) for program in wanted if found[program.name] is None]
     if names is None:
@@ -67,6 +69,12 @@ def ensure(names: Iterable[str] | None = None, progress: Progress = lambda _even
         program.name: here.path if (here := found[program.name]) else _target(program) / program.name
         for program in wanted
     }
+
+
+def version(name: str) -> str:
+    """The version of the program that `ensure` chooses, be it there already or still to be built."""
+    found = find(name)
+    return found.version if found else _program(name).version
 
 
 def asset(name: str) -> Path:

@@ -47,6 +47,7 @@ class Program:
     ldflags: str = ""
     comes_with: str = ""
     beside: Asset | None = None
+    only_tests: bool = False
 
     @property
     def linker_flags(self) -> str:
@@ -73,6 +74,11 @@ class Table:
 
     programs: dict[str, Program] = field(default_factory=dict)
     assets: dict[str, Asset] = field(default_factory=dict)
+
+    @property
+    def usual(self) -> dict[str, Program]:
+        """The programs that an environment may run."""
+        return {name: each for name, each in self.programs.items() if not each.only_tests}
 
 
 @cache

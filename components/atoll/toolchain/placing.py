@@ -9,16 +9,21 @@ from atoll.toolchain.ensure import Found, Source, find
 
 
 def place(folder: Path) -> None:
-    """Makes a folder hold every program that is there; it is marked, so that no search takes it for a source.
+    """Makes a folder hold every usual program that is there; it is marked, so that no search takes it for a source.
 
-    Built ones are there as themselves: pulumi looks for its language host in its own folder, links resolved. One
-    from PATH finds its own there as well, and a second one here would only make it warn.
+    pulumi looks for its language host in its own folder, links resolved: where they were built, both are there as
+    themselves. A pulumi from PATH finds its own there as well, and a second one here would only make it warn.
+    All others are links: on another disk than the cache, copies would take a gigabyte for each environment.
     """
     files.folder(folder)
     files.write(folder / probe.MARK, "")
-    for program in pins.table().programs.values():
+    programs = pins.table().usual
+    companions = {
+        name for each in programs.values() if each.comes_with for name in (each.name, each.comes_with)
+    }
+    for program in programs.values():
         found = find(program.name)
-        if found and found.source is Source.BUILT:
+        if found and found.source is Source.BUILT and program.name in companions:
             for file in filter(Path.is_file, found.path.parent.iterdir()):
                 _put(file, folder / file.name)
         else:
@@ -44,6 +49,8 @@ def _is_copy(target: Path, file: Path) -> bool:
 
 
 def _point(link: Path, found: Found | None) -> None:
+    if found and link.is_symlink() and link.readlink() == found.path:
+        return
     link.unlink(missing_ok=True)
     if found:
         link.symlink_to(found.path)

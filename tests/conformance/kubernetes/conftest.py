@@ -1,53 +1,47 @@
 """One real cluster and one engine for all tests here; each test has a namespace, a project and a stack."""
 
+import dataclasses
 import itertools
 import os
-import shutil
-import sys
-import tempfile
-from pathlib import Path
+import signal
 
 import pytest
 
-from atoll import toolchain
-from atoll.cluster.effects import LocalCluster
-from atoll.core.effect import Context
-from atoll.host import Environment, Ports, Supervisor
+from atoll.cluster.local import launch
+from atoll.cluster.local.seat import PORTS
+from atoll.host import Environment
 from atoll.kubernetes import Api, Kubeconfig
-from atoll.provider import plugins
+from conformance.kubernetes import engines
 from conformance.kubernetes.faults import Proxy
-from conformance.kubernetes.programs import Engine, Program
+from conformance.kubernetes.programs import Program
 
 _COUNTER = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def folder():
-    # pytest's own temporary folders are too deep for a socket's path.
-    made = Path(tempfile.mkdtemp(prefix="k8s-"))
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+    with engines.folder("k8s-") as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
-def kubeconfig(folder):
-    """The kubeconfig of a real cluster: API server, etcd, controllers, scheduler, simulated nodes."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ATOLL_HOME", str(folder / "home"))
-        project = folder / "project"
-        project.mkdir()
-        environment = Environment.of(project, "t")
-        environment.create()
-        patch.setenv("ATOLL_ENVIRONMENT", str(environment.folder))
-        supervisor = Supervisor(environment)
-        supervisor.start()
-        try:
-            outcome = LocalCluster().create("c", {"name": "c", "nodes": 1}, Context())
-            assert not outcome.problems
-            yield outcome.outputs["access"]
-        finally:
-            supervisor.stop()
-            Ports(environment).release_block()
+def cluster(folder):
+    """A real cluster: its kubeconfig and supervisor."""
+    with engines.cluster(folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(cluster):
+    """The cluster's kubeconfig."""
+    return cluster[0]
+
+
+@pytest.fixture(scope="session")
+def seat(kubeconfig, folder):
+    """Where that cluster lives: its ports and certificates."""
+    assert kubeconfig
+    return launch.seat(Environment.of(folder / "project", "t"), "c", PORTS, ())
 
 
 @pytest.fixture(scope="session")
@@ -58,11 +52,7 @@ def api(kubeconfig):
 
 @pytest.fixture(scope="session")
 def engine(folder):
-    """The engine with the plugin that can be had: the official one, or the stand-in."""
-    programs = toolchain.ensure(["pulumi", "pulumi-language-python"])
-    made = Engine.within(folder, programs, Path(sys.executable))
-    plugins.install(made.home, made.pulumi, made.variables)
-    return made
+    return engines.installed(folder)
 
 
 @pytest.fixture
@@ -88,6 +78,16 @@ def proxy(api):
 
 
 @pytest.fixture
+def kill(cluster):
+    """Kills a process of the cluster: `kill("kube-apiserver")`; its supervisor starts it anew."""
+
+    def shoot(program):
+        os.kill(cluster[1].state(f"c.{program}").pid, signal.SIGKILL)
+
+    return shoot
+
+
+@pytest.fixture
 def live(api, namespace):
     """Looks an object up past the plugin: `live("v1", "ConfigMap", "name")`; None where there is none."""
 
@@ -96,6 +96,31 @@ def live(api, namespace):
         return api.get({"apiVersion": version, "kind": kind, "metadata": metadata})
 
     return look
+
+
+@pytest.fixture
+def token(api, namespace, kubeconfig):
+    """The kubeconfig of a service account that may do everything in the test's namespace."""
+    named = {"name": "gardener", "namespace": namespace}
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": named}
+    api.apply(account)
+    api.apply(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "gardener", "namespace": namespace},
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole",
+                "name": "cluster-admin",
+            },
+            "subjects": [{"kind": "ServiceAccount", "name": "gardener", "namespace": namespace}],
+        }
+    )
+    asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    made = api.request("POST", f"{api.path(account)}/token", asked)["status"]["token"]
+    admin = Kubeconfig.read(kubeconfig)
+    return dataclasses.replace(admin, certificate=b"", key=b"", token=made).text()
 
 
 @pytest.fixture

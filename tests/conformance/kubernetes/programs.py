@@ -14,6 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from atoll.core import command
 
 _LIMIT = timedelta(seconds=100)
@@ -42,8 +44,6 @@ def here(**more):
 cluster = provider(**{settings!r})
 """
 _QUIET = {"same", "read", "refresh"}
-_NOISE = ("using pulumi-language-python from $PATH",)
-"""What the engine says of how it was installed here."""
 _FRAME = re.compile(r"(preview|update|resource) .*failed|\d+ errors? occurred:")
 """What the engine puts around an error."""
 _PROJECT = """name: {name}
@@ -105,6 +105,7 @@ class Program:
 
     def __init__(self, folder: Path, engine, name: str, namespace: str, kubeconfig: str):
         self.folder, self.namespace, self.kubeconfig = folder, namespace, kubeconfig
+        self.environment: dict[str, str] = {}
         self._engine, self._name = engine, name
         engine.make_project(folder, name)
 
@@ -116,8 +117,30 @@ class Program:
         (self.folder / "__main__.py").write_text(preamble + textwrap.dedent(body))
         return self
 
+    def configure(self, settings):
+        """Adds to the stack's configuration."""
+        with (self.folder / "Pulumi.t.yaml").open("a") as file:
+            file.write("config:\n" + textwrap.indent(yaml.safe_dump(settings), "  "))
+
     def up(self, *options):
         return self._operate("up", "--skip-preview", "--yes", *options)
+
+    def deploy(self, *options):
+        """A preview and the update after it, which does what the preview says."""
+        told, done = self.preview(*options).succeeded(), self.up(*options).succeeded()
+        assert told.ops == done.ops
+        return done
+
+    def lives(self, body, changed="", *, ops=None, **settings):
+        """A whole life: previewed, made, left alone, changed as `ops` say, left alone, destroyed."""
+        first = self.write(body, **settings).deploy()
+        assert set(first.ops.values()) == {"create"}
+        if changed:
+            assert self.write(changed, **settings).deploy().ops == ops
+        assert self.up().succeeded().ops == {}
+        self.destroy().succeeded()
+        assert self.state_text().count("kubernetes:") == 0
+        return first
 
     def preview(self, *options):
         return self._operate("preview", *options)
@@ -141,16 +164,23 @@ class Program:
         """The state as it lies on disk."""
         return "\n".join(path.read_text() for path in self._engine.stacks(self._name))
 
+    def operate(self, *words):
+        """Any other operation of the engine."""
+        return self._operate(*words)
+
     def _call(self, *words):
         return self._engine.call(self.folder, *words, "--stack", "t")
 
     def _operate(self, *words):
+        return _read(*self._run(*words))
+
+    def _run(self, *words):
         log = self.folder / "events"
         log.unlink(missing_ok=True)
         argv = [self._engine.pulumi, *words, "--stack", "t", "--non-interactive", "--event-log", str(log)]
-        done = command.run(argv, env=self._engine.variables, cwd=self.folder, timeout=_LIMIT, check=False)
-        events = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-        return _read(done, events)
+        variables = {**self._engine.variables, **self.environment}
+        done = command.run(argv, env=variables, cwd=self.folder, timeout=_LIMIT, check=False)
+        return done, [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
 @dataclass(frozen=True)
@@ -162,12 +192,12 @@ class Engine:
     variables: dict[str, str]
 
     @classmethod
-    def within(cls, folder: Path, programs: dict[str, Path], python: Path):
-        """An engine with all that it keeps in one folder."""
+    def within(cls, folder: Path, programs: Path, python: Path):
+        """An engine with all that it keeps in one folder; `programs` holds its own."""
         home, backend = folder / "engine", folder / "state"
         for path in (home, backend):
             path.mkdir(parents=True, exist_ok=True)
-        folders = [str(python.parent), *(str(program.parent) for program in programs.values()), os.defpath]
+        folders = [str(python.parent), str(programs), os.defpath]
         variables = {
             "HOME": str(folder),
             "PATH": ":".join(folders),
@@ -180,7 +210,7 @@ class Engine:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_DEBUG_COMMANDS": "true",
         }
-        return cls(programs["pulumi"], home, variables)
+        return cls(programs / "pulumi", home, variables)
 
     def stacks(self, project):
         """The files that hold a project's state."""
@@ -225,9 +255,7 @@ def _read(done, events):
             failed.append(_name(event["resOpFailedEvent"]["metadata"]["urn"]))
         if "diagnosticEvent" in event and not event["diagnosticEvent"].get("ephemeral"):
             shown = event["diagnosticEvent"]
-            text = _plain(shown["message"]).strip()
-            if not text.startswith(_NOISE):
-                said.append((shown["severity"], text))
+            said.append((shown["severity"], _plain(shown["message"]).strip()))
     return Run(done.code, done.stdout + done.stderr, steps, tuple(order), tuple(failed), tuple(said))
 
 

@@ -32,6 +32,9 @@ def _deployment(selector="{}", image="example.test/web", annotations="{}"):
 
 
 def test_a_deployment_is_awaited_until_its_replicas_are_available_also_after_a_change(program, live):
+    """Source: TestDeploymentRollout, tests/sdk/nodejs/nodejs_test.go;
+    Test_Apps_Deployment, provider/pkg/await/deployment_test.go.
+    """
     program.write(_deployment()).up().succeeded()
     assert program.outputs() == {"available": 2}
 
@@ -46,6 +49,9 @@ NOWHERE = "{'pool': 'none'}"
 
 @pytest.mark.timeout(120)
 def test_a_deployment_that_does_not_come_keeps_its_state_and_the_next_run_converges(program, live):
+    """Source: Test_Apps_Deployment, provider/pkg/await/deployment_test.go;
+    ErrorResourceInitFailed, proto/pulumi/provider.proto of pulumi/pulumi (its state is kept).
+    """
     limit = '{"pulumi.com/timeoutSeconds": "2"}'
     run = program.write(_deployment(NOWHERE, annotations=limit)).up()
     line = run.refused()
@@ -66,10 +72,14 @@ def test_a_deployment_that_does_not_come_keeps_its_state_and_the_next_run_conver
 
 
 def test_skip_await_waits_for_nothing(program):
+    """Source: TestSkipAwaitLogic, provider/pkg/metadata/overrides_test.go;
+    TestAwaitSkip, tests/sdk/yaml/await_test.go.
+    """
     program.write(_deployment(NOWHERE, annotations='{"pulumi.com/skipAwait": "true"}')).up().succeeded()
 
 
 def test_the_resources_own_time_limit_goes_before_the_annotation(program):
+    """Source: TestTimeoutSeconds, provider/pkg/metadata/overrides_test.go."""
     body = _deployment(NOWHERE, annotations='{"pulumi.com/timeoutSeconds": "600"}')
     limited = body.replace("opts=here()", 'opts=here(custom_timeouts=pulumi.CustomTimeouts(create="1s"))')
 
@@ -86,6 +96,9 @@ def test_the_resources_own_time_limit_goes_before_the_annotation(program):
     ],
 )
 def test_a_program_says_itself_what_ready_means(wait_for, comes, program):
+    """Source: TestReadyCondition, provider/pkg/metadata/overrides_test.go;
+    TestJSONPath, provider/pkg/await/condition/jsonpath_test.go.
+    """
     run = program.write(f"""
         waits = {{"pulumi.com/waitFor": {wait_for!r}, "pulumi.com/timeoutSeconds": "1"}}
         k8s.core.v1.ConfigMap("c", metadata=meta("c", annotations=waits), data={{"a": "1"}}, opts=here())
@@ -99,12 +112,14 @@ def test_a_program_says_itself_what_ready_means(wait_for, comes, program):
 
 
 def test_a_condition_is_awaited(program):
+    """Source: TestCustom, provider/pkg/await/condition/custom_test.go."""
     waits = '{"pulumi.com/waitFor": "condition=Available"}'
     program.write(_deployment(annotations=waits)).up().succeeded()
     assert program.outputs() == {"available": 2}
 
 
 def test_what_cannot_be_read_as_a_condition_is_refused_before_anything_is_written(program, live):
+    """Source: TestReadyCondition, provider/pkg/metadata/overrides_test.go."""
     line = (
         program.write("""
         waits = {"pulumi.com/waitFor": "whenever"}
@@ -119,6 +134,7 @@ def test_what_cannot_be_read_as_a_condition_is_refused_before_anything_is_writte
 
 
 def test_a_service_account_token_is_filled_when_its_secret_is_made(program):
+    """Source: TestServiceAccountTokenSecret, tests/sdk/nodejs/nodejs_test.go."""
     program.write("""
         account = k8s.core.v1.ServiceAccount("a", metadata=meta("a"), opts=here())
         token = k8s.core.v1.Secret(
@@ -136,6 +152,7 @@ def test_a_service_account_token_is_filled_when_its_secret_is_made(program):
 
 
 def test_a_namespace_is_awaited_when_it_comes_and_when_it_goes(program, api, namespace):
+    """Source: TestNamespace, tests/sdk/nodejs/nodejs_test.go."""
     program.write("""
         space = k8s.core.v1.Namespace("space", metadata={"name": f"{NAMESPACE}-more"}, opts=here())
         k8s.core.v1.ConfigMap(
@@ -153,6 +170,7 @@ def test_a_namespace_is_awaited_when_it_comes_and_when_it_goes(program, api, nam
 
 
 def test_a_finalizer_holds_up_the_deletion_and_is_named(program, api, live):
+    """Source: TestDeleted, provider/pkg/await/condition/deleted_test.go."""
     limited = '{"pulumi.com/timeoutSeconds": "1"}'
     program.write(f"""
         k8s.core.v1.ConfigMap(
@@ -175,6 +193,9 @@ def test_a_finalizer_holds_up_the_deletion_and_is_named(program, api, live):
 
 
 def test_an_object_on_its_way_out_is_waited_for_before_its_name_is_taken(program, api, put, live):
+    """Source: TestDeleted, provider/pkg/await/condition/deleted_test.go;
+    TestExistingObjectBlocksCreate, tests/sdk/yaml/existing_object_test.go.
+    """
     old = put("v1", "ConfigMap", "c", data={"a": "old"}, metadata={"finalizers": ["example.test/hold"]})
     api.delete(old)
     config = """
@@ -189,7 +210,48 @@ def test_an_object_on_its_way_out_is_waited_for_before_its_name_is_taken(program
     assert live("v1", "ConfigMap", "c")["data"] == {"a": "new"}
 
 
+@pytest.mark.parametrize("way", ["refresh", "update"])
+def test_an_object_that_somebody_began_to_delete_is_made_anew(program, api, live, way):
+    """Source: TestDeleted, provider/pkg/await/condition/deleted_test.go."""
+    config = 'k8s.core.v1.ConfigMap("c", metadata=meta("c"), data={"a": "TEXT"}, opts=here())'
+    program.write(config.replace("TEXT", "old")).up().succeeded()
+    old = live("v1", "ConfigMap", "c")
+    merge = "application/merge-patch+json"
+    held = {"metadata": {"finalizers": ["example.test/hold"]}}
+    api.request("PATCH", api.path(old), held, content_type=merge)
+    api.delete(old)
+    freed = {"metadata": {"finalizers": None}}
+    free = threading.Timer(3, lambda: api.request("PATCH", api.path(old), freed, content_type=merge))
+
+    free.start()
+    if way == "refresh":
+        assert program.refresh().succeeded().ops == {"c": "delete"}
+    program.write(config.replace("TEXT", "new")).up().succeeded()
+
+    made = live("v1", "ConfigMap", "c")
+    assert made["data"] == {"a": "new"}
+    assert made["metadata"]["uid"] != old["metadata"]["uid"]
+    assert program.preview().succeeded().ops == {}
+
+
+def test_an_object_that_does_not_go_is_kept_by_a_look(program, api, live):
+    """Source: TestDeleted, provider/pkg/await/condition/deleted_test.go (it is there until its finalizers are gone)."""
+    program.write("""
+        held = {"finalizers": ["example.test/hold"]}
+        k8s.core.v1.ConfigMap("c", metadata=meta("c", **held), data={"a": "1"}, opts=here())
+    """).up().succeeded()
+    old = live("v1", "ConfigMap", "c")
+    api.delete(old)
+
+    assert program.refresh().succeeded().ops == {}
+
+    assert "c" in program.state()
+    freed = {"metadata": {"finalizers": None}}
+    api.request("PATCH", api.path(old), freed, content_type="application/merge-patch+json")
+
+
 def test_an_api_service_is_awaited_and_says_what_is_missing(program):
+    """Source: https://kubernetes.io/docs/tasks/extend-kubernetes/setup-extension-api-server (the condition Available)."""
     body = """
         k8s.apiregistration.v1.APIService(
             "api",
@@ -243,6 +305,7 @@ def aggregated(tmp_path):
 
 
 def test_an_api_service_is_awaited_until_it_is_available(program, aggregated, api):
+    """Source: https://kubernetes.io/docs/tasks/extend-kubernetes/setup-extension-api-server (the condition Available)."""
     body = """
         service = k8s.core.v1.Service(
             "service",

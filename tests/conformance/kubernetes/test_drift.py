@@ -23,6 +23,7 @@ DEPLOYMENT = """
 def test_a_field_that_somebody_changed_is_drift_and_what_the_server_puts_in_its_words_is_not(
     program, api, live
 ):
+    """Source: TestClientSideDriftCorrectSSA, tests/sdk/nodejs/nodejs_test.go."""
     program.write(DEPLOYMENT).up().succeeded()
     kept = live("apps/v1", "Deployment", "web")
     assert kept["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["cpu"] == "1"
@@ -39,6 +40,7 @@ def test_a_field_that_somebody_changed_is_drift_and_what_the_server_puts_in_its_
 
 
 def test_an_object_that_somebody_deleted_is_made_again(program, api, live):
+    """Source: Read, provider/pkg/provider/provider.go (a 404 means that it was deleted)."""
     program.write("""
         k8s.core.v1.Secret("s", metadata=meta("s"), string_data={"password": "hunter22"}, opts=here())
     """).up().succeeded()
@@ -53,6 +55,7 @@ def test_an_object_that_somebody_deleted_is_made_again(program, api, live):
 
 
 def test_an_object_that_somebody_put_in_the_place_of_ours_is_not_overwritten_unseen(program, api, put, live):
+    """Source: https://kubernetes.io/docs/reference/using-api/server-side-apply (metadata.uid as a precondition)."""
     config = 'k8s.core.v1.ConfigMap("c", metadata=meta("c"), data={"a": "1"}, opts=here())'
     program.write(config, enable_config_map_mutable=True).up().succeeded()
     api.delete(live("v1", "ConfigMap", "c"))
@@ -67,6 +70,7 @@ def test_an_object_that_somebody_put_in_the_place_of_ours_is_not_overwritten_uns
 
 
 def test_an_object_is_imported_by_the_program_and_then_changed(program, put, live, namespace):
+    """Source: https://www.pulumi.com/docs/iac/concepts/resources/options/import."""
     put("v1", "ConfigMap", "c", manager="kubectl", data={"a": "1"})
     imported = f"""
         k8s.core.v1.ConfigMap("c", metadata=meta("c"), data={{"a": "1"}}, opts=here(import_="{namespace}/c"))
@@ -82,6 +86,7 @@ def test_an_object_is_imported_by_the_program_and_then_changed(program, put, liv
 
 
 def test_the_import_of_what_is_not_there_fails(program, namespace):
+    """Source: https://www.pulumi.com/docs/iac/concepts/resources/options/import."""
     program.write(f"""
         k8s.core.v1.ConfigMap("c", metadata=meta("c"), data={{}}, opts=here(import_="{namespace}/none"))
     """)
@@ -90,6 +95,7 @@ def test_the_import_of_what_is_not_there_fails(program, namespace):
 
 
 def test_get_reads_an_object_and_destroy_leaves_it(program, put, live, namespace):
+    """Source: TestGet, tests/sdk/nodejs/nodejs_test.go; TestGetOneStep, tests/sdk/python/python_test.go."""
     put("v1", "ConfigMap", "c", data={"a": "1"})
     program.write(f"""
         seen = k8s.core.v1.ConfigMap.get("c", "{namespace}/c", opts=here())

@@ -68,7 +68,8 @@ BODY = """
     )
     k8s.networking.v1.Ingress(
         "ingress",
-        metadata=of("x"),
+        # Nothing here would give it the address that it is awaited for.
+        metadata=meta("x", labels={"size": SIZE}, annotations={"pulumi.com/skipAwait": "true"}),
         spec={"default_backend": {"service": {"name": "x", "port": {"number": PORT}}}},
         opts=here(),
     )
@@ -101,9 +102,13 @@ REPLACED = {"job"}
 
 @pytest.mark.timeout(120)
 def test_every_family_is_created_left_alone_changed_and_deleted(program, api, namespace):
+    """Source: TestSmoke and TestGuestbook, tests/sdk/python/python_test.go;
+    forceNew, provider/pkg/provider/diff.go.
+    """
     created = program.write(FIRST).up().succeeded()
     families = set(created.ops)
     assert set(created.ops.values()) == {"create"}
+    assert created.warnings == []
     assert len(families) == BODY.count("opts=here()")
 
     assert program.preview().succeeded().ops == {}

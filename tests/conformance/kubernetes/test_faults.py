@@ -4,8 +4,15 @@ import pytest
 
 from conformance.kubernetes.faults import Fault
 
+pytestmark = pytest.mark.timeout(120)
+"""Each runs the engine three or four times."""
+
 CONFIG = """
-    config = k8s.core.v1.ConfigMap("config", metadata=meta("config"), data={"a": "1"}, opts=here())
+    # What does not come within its time is given up: a lost answer is asked for again no longer than that.
+    limited = {"pulumi.com/timeoutSeconds": "1"}
+    config = k8s.core.v1.ConfigMap(
+        "config", metadata=meta("config", annotations=limited), data={"a": "1"}, opts=here()
+    )
 """
 DEPLOYMENT = """
     labels = {"app": "web"}
@@ -34,6 +41,7 @@ LOST = {
 
 @pytest.mark.parametrize("how", LOST)
 def test_a_create_whose_answer_is_lost_is_taken_up_by_the_next_run(how, program, proxy, live):
+    """Source: ErrorResourceInitFailed, proto/pulumi/provider.proto of pulumi/pulumi (its state is kept)."""
     program.write(CONFIG, kubeconfig=proxy.kubeconfig)
     with proxy.failing(LOST[how]):
         line = program.up().refused()
@@ -49,6 +57,7 @@ def test_a_create_whose_answer_is_lost_is_taken_up_by_the_next_run(how, program,
 
 
 def test_a_create_whose_answer_is_lost_is_removed_by_destroy(program, proxy, live):
+    """Source: ErrorResourceInitFailed, proto/pulumi/provider.proto of pulumi/pulumi (its state is kept)."""
     program.write(CONFIG, kubeconfig=proxy.kubeconfig)
     with proxy.failing(LOST["500"]):
         program.up().refused()
@@ -62,6 +71,9 @@ def test_a_create_whose_answer_is_lost_is_removed_by_destroy(program, proxy, liv
 
 
 def test_a_create_that_never_arrived_deletes_nobody_elses_object(program, proxy, put, live):
+    """Source: ErrorResourceInitFailed, proto/pulumi/provider.proto of pulumi/pulumi (its state is kept);
+    TestExistingObjectBlocksCreate, tests/sdk/yaml/existing_object_test.go.
+    """
     program.write(CONFIG, kubeconfig=proxy.kubeconfig)
     with proxy.failing(Fault("PATCH", "/configmaps/", delivered=False)):
         program.up().refused()
@@ -75,6 +87,7 @@ def test_a_create_that_never_arrived_deletes_nobody_elses_object(program, proxy,
 
 
 def test_one_lost_answer_is_asked_again_within_the_run(program, proxy, live):
+    """Source: https://kubernetes.io/docs/reference/using-api/server-side-apply (an apply may be sent again)."""
     program.write(CONFIG, kubeconfig=proxy.kubeconfig)
     with proxy.failing(Fault("PATCH", "/configmaps/", times=1)):
         program.up().succeeded()
@@ -84,6 +97,7 @@ def test_one_lost_answer_is_asked_again_within_the_run(program, proxy, live):
 
 @pytest.mark.parametrize("how", ["cut", "503"])
 def test_an_update_whose_answer_is_lost_is_finished_by_the_next_run(how, program, proxy, live):
+    """Source: ErrorResourceInitFailed, proto/pulumi/provider.proto of pulumi/pulumi (its state is kept)."""
     program.write(CONFIG, kubeconfig=proxy.kubeconfig, enable_config_map_mutable=True).up().succeeded()
     changed = CONFIG.replace('"1"', '"2"')
     program.write(changed, kubeconfig=proxy.kubeconfig, enable_config_map_mutable=True)
@@ -100,6 +114,9 @@ def test_an_update_whose_answer_is_lost_is_finished_by_the_next_run(how, program
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("code", [None, 500, 403])
 def test_an_await_that_cannot_read_keeps_the_state_and_the_next_run_converges(code, program, proxy, live):
+    """Source: TestCreation_AwaiterReturnsNilObject, provider/pkg/await/await_test.go;
+    ErrorResourceInitFailed, proto/pulumi/provider.proto of pulumi/pulumi (its state is kept).
+    """
     program.write(DEPLOYMENT, kubeconfig=proxy.kubeconfig)
     # The first look, at whether the name is free, must get through.
     with proxy.failing(Fault("GET", "/deployments/web", code=code, delivered=False, skip=1)):
@@ -116,6 +133,7 @@ def test_an_await_that_cannot_read_keeps_the_state_and_the_next_run_converges(co
 
 @pytest.mark.parametrize("code", [None, 500])
 def test_a_deletion_whose_answer_is_lost_is_finished_by_the_next_run(code, program, proxy, live):
+    """Source: TestDeletion, provider/pkg/await/await_test.go."""
     program.write(CONFIG, kubeconfig=proxy.kubeconfig).up().succeeded()
     with proxy.failing(Fault("DELETE", "/configmaps/", code=code)):
         program.destroy().refused()
@@ -127,6 +145,7 @@ def test_a_deletion_whose_answer_is_lost_is_finished_by_the_next_run(code, progr
 
 
 def test_a_dry_run_that_fails_does_not_fail_the_preview(program, proxy):
+    """Source: isDryRunDisabledError, provider/pkg/provider/provider.go."""
     program.write(CONFIG, kubeconfig=proxy.kubeconfig)
     with proxy.failing(Fault("PATCH", "/configmaps/", code=500, dry_run=True, delivered=False)):
         assert program.preview().succeeded().ops == {"config": "create"}

@@ -55,6 +55,7 @@ group = k8s.yaml.v2.ConfigGroup("g", {body}, opts=ResourceOptions(providers=[clu
 def test_manifests_in_any_order_become_children_with_definitions_and_namespaces_first(
     program, api, namespace
 ):
+    """Source: TestYamlV2, tests/sdk/yaml/yamlv2_test.go."""
     group, space = f"{namespace}.example.test", f"{namespace}-more"
     (program.folder / "manifests").mkdir()
     (program.folder / "manifests" / "all.yaml").write_text(MANIFESTS.format(group=group, space=space))
@@ -86,6 +87,7 @@ def test_manifests_in_any_order_become_children_with_definitions_and_namespaces_
 
 
 def test_one_change_in_a_manifest_is_one_change(program):
+    """Source: TestYamlV2, tests/sdk/yaml/yamlv2_test.go."""
     body = """objs=[
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": NAMESPACE},
          "data": {"a": VALUES[name]}} for name in VALUES
@@ -101,6 +103,7 @@ def test_one_change_in_a_manifest_is_one_change(program):
 
 
 def test_a_value_that_is_not_known_yet_leaves_the_rest_of_the_preview_exact(program):
+    """Source: TestSecretsWithUnknowns, tests/sdk/go/go_test.go."""
     program.write(
         """
 service = k8s.core.v1.Service("web", metadata=meta("web"), spec={"ports": [{"port": 80}]}, opts=here())
@@ -119,6 +122,7 @@ service = k8s.core.v1.Service("web", metadata=meta("web"), spec={"ports": [{"por
 
 
 def test_a_child_that_fails_fails_the_group_and_the_next_run_mends_it(program):
+    """Source: TestJobUnreachable, tests/sdk/yaml/yamlv2_test.go."""
     body = """objs=[{{
         "apiVersion": "v1", "kind": "Service", "metadata": {{"name": "s", "namespace": NAMESPACE}},
         "spec": {{"ports": [{{"port": {port}}}]}},
@@ -138,6 +142,7 @@ def test_a_child_that_fails_fails_the_group_and_the_next_run_mends_it(program):
     ],
 )
 def test_what_is_no_manifest_is_refused_in_one_line(body, says, program):
+    """Source: provider/pkg/provider/yaml/v2/yaml_test.go."""
     run = program.write(_group(body)).preview()
 
     assert run.code != 0

@@ -6,6 +6,7 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 def test_a_preview_knows_what_the_server_fills_in_and_only_that(program):
+    """Source: TestPreview, tests/sdk/nodejs/preview_test.go."""
     program.write("""
         service = k8s.core.v1.Service("web", metadata=meta("web"), spec={"ports": [{"port": 80}]}, opts=here())
         k8s.core.v1.ConfigMap(
@@ -43,6 +44,7 @@ CHAIN = """
 
 
 def test_outputs_that_an_update_leaves_alone_stay_known_so_that_nothing_downstream_changes(program):
+    """Source: TestPreviewWithApply, tests/sdk/nodejs/preview_test.go."""
     program.write("\n    TURN = '1'" + CHAIN).up().succeeded()
     program.write("\n    TURN = '2'" + CHAIN)
 
@@ -55,6 +57,7 @@ def test_outputs_that_an_update_leaves_alone_stay_known_so_that_nothing_downstre
 
 @pytest.mark.timeout(120)
 def test_a_preview_goes_on_where_namespace_and_kind_are_yet_to_be_made(program):
+    """Source: TestCRDs, tests/sdk/nodejs/nodejs_test.go; TestCRDPreviews, tests/sdk/yaml/preview_test.go."""
     made = program.write("""
         space = k8s.core.v1.Namespace("space", metadata={"name": f"{NAMESPACE}-more"}, opts=here())
         group = f"{NAMESPACE}.example.test"
@@ -106,6 +109,7 @@ def test_a_preview_goes_on_where_namespace_and_kind_are_yet_to_be_made(program):
 
 
 def test_a_preview_tells_what_the_server_will_refuse(program):
+    """Source: TestPreview, tests/sdk/nodejs/preview_test.go."""
     line = (
         program.write("""
         k8s.core.v1.Service("web", metadata=meta("web"), spec={"ports": [{"port": 123456}]}, opts=here())
@@ -144,6 +148,7 @@ def webhook(api, namespace):
 
 @pytest.mark.usefixtures("webhook")
 def test_a_webhook_that_does_not_answer_fails_the_update_and_not_the_preview(program):
+    """Source: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers (failurePolicy)."""
     program.write("""
         k8s.core.v1.ConfigMap("config", metadata=meta("config"), data={"a": "1"}, opts=here())
     """)

@@ -31,6 +31,9 @@ SERVICE = """
 
 
 def test_a_name_is_chosen_once_kept_and_new_with_each_replacement(program, live):
+    """Source: TestAutonaming, tests/sdk/nodejs/nodejs_test.go;
+    TestAdoptName, provider/pkg/metadata/naming_test.go.
+    """
     first = program.write(CONFIG.format(name="", value="1", more="")).up().succeeded()
     name = first.steps["c"].inputs["metadata"]["name"]
     assert re.fullmatch(r"c-[0-9a-f]{8}", name)
@@ -48,6 +51,7 @@ def test_a_name_is_chosen_once_kept_and_new_with_each_replacement(program, live)
 
 
 def test_another_name_is_another_object_made_before_the_old_one_goes(program, live):
+    """Source: TestPreviewReplacements, tests/sdk/yaml/preview_test.go."""
     program.write(CONFIG.format(name='"one"', value="1", more="")).up().succeeded()
 
     program.write(CONFIG.format(name='"two"', value="1", more=""))
@@ -61,6 +65,7 @@ def test_another_name_is_another_object_made_before_the_old_one_goes(program, li
 
 
 def test_what_keeps_its_name_is_deleted_before_it_is_made_anew(program, live):
+    """Source: delete-before-replace, tests/sdk/nodejs; Diff, provider/pkg/provider/provider.go."""
     program.write('\n    APP = "one"' + DEPLOYMENT).up().succeeded()
     uid = live("apps/v1", "Deployment", "web")["metadata"]["uid"]
 
@@ -85,6 +90,7 @@ def test_what_keeps_its_name_is_deleted_before_it_is_made_anew(program, live):
     ],
 )
 def test_a_configmaps_data_replaces_it_unless_it_is_mutable(settings, more, op, program, live):
+    """Source: TestConfigMapAndSecretImmutability, tests/sdk/yaml/configmap_test.go."""
     program.write(CONFIG.format(name='"c"', value="1", more=more), **settings).up().succeeded()
 
     program.write(CONFIG.format(name='"c"', value="2", more=more), **settings)
@@ -94,6 +100,7 @@ def test_a_configmaps_data_replaces_it_unless_it_is_mutable(settings, more, op, 
 
 
 def test_another_cluster_address_replaces_a_service(program, live):
+    """Source: forceNew, provider/pkg/provider/diff.go (spec.clusterIP)."""
     program.write(SERVICE.format(address="None")).up().succeeded()
 
     program.write(SERVICE.format(address=""))
@@ -103,6 +110,7 @@ def test_another_cluster_address_replaces_a_service(program, live):
 
 
 def test_another_cluster_replaces_everything_and_another_way_to_the_same_one_nothing(program, proxy):
+    """Source: TestDiffConfig, provider/pkg/provider/provider_test.go."""
     config = 'k8s.core.v1.ConfigMap("c", metadata=meta(), data={"a": "1"}, opts=here())'
     program.write(config).up().succeeded()
 

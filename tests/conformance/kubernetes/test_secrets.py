@@ -30,6 +30,9 @@ stringData: {{{{password: {PLANTED}}}}}
     ids=["stringData", "data", "secret output", "group"],
 )
 def test_a_secret_is_encrypted_in_the_state_after_each_operation(body, program):
+    """Source: TestSecrets, tests/sdk/yaml/secrets_test.go;
+    TestCheckpointSecretObject, provider/pkg/provider/provider_test.go.
+    """
     program.write(body)
     told = program.preview().succeeded()
     done = program.up().succeeded()
@@ -44,6 +47,7 @@ def test_a_secret_is_encrypted_in_the_state_after_each_operation(body, program):
 
 
 def test_the_search_finds_what_is_in_plain(program):
+    """Source: TestSecrets, tests/sdk/yaml/secrets_test.go (the other way round)."""
     program.write(f"""
         k8s.core.v1.ConfigMap("c", metadata=meta("c"), data={{"a": "{PLANTED}"}}, opts=here())
     """).up().succeeded()
@@ -52,6 +56,7 @@ def test_the_search_finds_what_is_in_plain(program):
 
 
 def test_a_secret_output_that_somebody_reads_stays_secret(program):
+    """Source: TestSecretsWithUnknowns, tests/sdk/go/go_test.go."""
     program.write(f"""
         s = k8s.core.v1.Secret("s", metadata=meta("s"), string_data={{"password": "{PLANTED}"}}, opts=here())
         k8s.core.v1.ConfigMap("copy", metadata=meta("copy"), data={{"p": s.data["password"]}}, opts=here())
@@ -61,6 +66,7 @@ def test_a_secret_output_that_somebody_reads_stays_secret(program):
 
 
 def test_an_imported_secret_is_encrypted(program, put, namespace):
+    """Source: TestCheckpointSecretObject, provider/pkg/provider/provider_test.go."""
     put("v1", "Secret", "s", data={"password": FORMS[1]})
     program.write(f"""
         k8s.core.v1.Secret(
@@ -76,6 +82,7 @@ def test_an_imported_secret_is_encrypted(program, put, namespace):
 
 
 def test_an_error_that_quotes_a_secret_is_told_without_it(program):
+    """Source: https://www.pulumi.com/docs/iac/concepts/secrets (a secret is not shown)."""
     run = program.write(f"""
         k8s.core.v1.Service(
             "s",

@@ -1,48 +1,111 @@
 """The keys and certificates of one local cluster, kept on disk: what is there and fits is taken up."""
 
-import base64
-import hashlib
+import contextlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import yaml
 
+from atoll.cluster.local.at_rest import Configuration, Key
 from atoll.cluster.local.programs import ENCRYPTION
 from atoll.cluster.local.seat import Seat
 from atoll.core import files, x509
-from atoll.core.x509 import Pair, Subject
+from atoll.core.errors import IntegrityError
+from atoll.core.x509 import Pair, Subject, Validity
 from atoll.kubernetes import Kubeconfig
 
+ADMIN = "admin"
+AUTHORITY = "ca"
+LATE = "late"
+"""A file that is written when certificates were renewed too late to be noticed in time: all is restarted then."""
+NOTICED = timedelta(hours=1)
+"""Servers notice a new certificate at once, clients within five minutes (client-go's transport/cert_rotation.go)."""
 _KEY_BYTES = 32
 
 
-def ensure(seat: Seat, subjects: Mapping[str, Subject], encrypted: tuple[str, ...]) -> str:
-    """Makes what is missing or near its end in the seat's `pki` folder; returns what tells this set from others.
+def ensure(
+    seat: Seat, subjects: Mapping[str, Subject], encrypted: tuple[str, ...], now: datetime | None = None
+) -> None:
+    """Makes what is missing or near its end in the seat's `pki` folder.
 
     Each subject gets a certificate; one with no hosts gets a kubeconfig too. `encrypted` names the resources
     (`secrets`, `works.work.karmada.io`) that the API server encrypts at rest.
+
+    Raises:
+        IntegrityError: the key that encrypts at rest cannot be read.
     """
-    folder = files.folder(seat.folder / "pki")
-    issuer = _authority(folder, seat.name)
-    old = outdated(folder, subjects)
+    folder, now = files.folder(seat.folder / "pki"), now or datetime.now(UTC)
+    issuer = _authority(folder, seat.name, now)
+    old = outdated(folder, subjects, now)
+    late = any(not _serves_on(folder, name, now) for name in old)
     for name, subject in subjects.items():
-        pair = _leaf(folder, name, subject, issuer) if name in old else _pair(folder, name)
+        pair = _leaf(folder, name, subject, issuer, now) if name in old else _pair(folder, name)
         if not subject.hosts:
-            files.write(folder / f"{name}.kubeconfig", kubeconfig(seat, pair, issuer).text())
+            files.write(folder / f"{name}.kubeconfig", _access(seat, name, pair, issuer))
     key = folder / "service-account.key"
     if not key.exists():
         files.write(key, x509.service_account_key())
     files.write(folder / "service-account.pub", x509.public_key(key.read_bytes()))
-    if not (folder / ENCRYPTION).exists():
-        files.write(folder / ENCRYPTION, encryption(encrypted, secrets.token_bytes(_KEY_BYTES)))
-    return _digest(_pair(folder, name).certificate for name in ("ca", *subjects))
+    if not encrypts(folder, encrypted):
+        keys = at_rest(folder).keys if (folder / ENCRYPTION).exists() else (fresh_key(1),)
+        files.write(folder / ENCRYPTION, Configuration(encrypted, keys).text())
+    if late:
+        files.write(folder / LATE, now.isoformat())
 
 
-def outdated(folder: Path, subjects: Mapping[str, Subject]) -> list[str]:
-    """The certificates in a `pki` folder that are missing, near their end, or another subject's or authority's."""
-    issuer = _pair(folder, "ca")
-    return [name for name, subject in subjects.items() if not _fits(folder, name, subject, issuer)]
+def outdated(folder: Path, subjects: Mapping[str, Subject], now: datetime | None = None) -> list[str]:
+    """The certificates in a `pki` folder that are missing, near their end, or another subject's or authority's.
+
+    The authority is among them as `ca`.
+    """
+    now = now or datetime.now(UTC)
+    try:
+        issuer = _pair(folder, AUTHORITY)
+        old = [AUTHORITY] if Validity.of(issuer.certificate).near_end(now) else []
+    except (FileNotFoundError, ValueError):
+        return [AUTHORITY, *subjects]
+    return old + [name for name, subject in subjects.items() if not _fits(folder, name, subject, issuer, now)]
+
+
+def encrypts(folder: Path, encrypted: tuple[str, ...]) -> bool:
+    """Whether the API server is told to encrypt these resources, with whichever keys it has.
+
+    Raises:
+        IntegrityError: they cannot be read.
+    """
+    return (folder / ENCRYPTION).exists() and at_rest(folder).resources == encrypted
+
+
+def at_rest(folder: Path) -> Configuration:
+    """What the API server is told to encrypt, and the keys for it.
+
+    Raises:
+        IntegrityError: they cannot be read.
+    """
+    path = folder / ENCRYPTION
+    try:
+        return Configuration.read(path.read_text())
+    except (OSError, ValueError) as error:
+        raise IntegrityError(
+            f"{path}: found no key in it; expected the one that the store is encrypted with (its secrets cannot be "
+            "read without it). Restore the file, or remove the cluster."
+        ) from error
+
+
+def fresh_key(number: int) -> Key:
+    """A key that nobody has yet."""
+    return Key.numbered(number, secrets.token_bytes(_KEY_BYTES))
+
+
+def validities(folder: Path) -> dict[str, Validity]:
+    """From when until when each certificate in a `pki` folder is valid; one that cannot be read is left out."""
+    found = {}
+    for path in sorted(folder.rglob("*.crt")):
+        with contextlib.suppress(OSError, ValueError):
+            found[str(path.relative_to(folder).with_suffix(""))] = Validity.of(path.read_bytes())
+    return found
 
 
 def kubeconfig(seat: Seat, pair: Pair, issuer: Pair) -> Kubeconfig:
@@ -55,51 +118,58 @@ def admin(seat: Seat) -> Kubeconfig:
     return Kubeconfig.read(Path(seat.pki("admin.kubeconfig")).read_text())
 
 
-def encryption(resources: tuple[str, ...], key: bytes) -> str:
-    """The API server's encryption configuration: secretbox first, plain text readable.
-
-    Source: https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data
-    """
-    box = {"secretbox": {"keys": [{"name": "key1", "secret": base64.b64encode(key).decode()}]}}
-    return yaml.safe_dump(
-        {
-            "apiVersion": "apiserver.config.k8s.io/v1",
-            "kind": "EncryptionConfiguration",
-            "resources": [{"resources": list(resources), "providers": [box, {"identity": {}}]}],
-        }
-    )
+def _access(seat: Seat, name: str, pair: Pair, issuer: Pair) -> str:
+    """The owner's kubeconfig holds all of it; a process reads its certificate anew from its file as that changes."""
+    if name == ADMIN:
+        return kubeconfig(seat, pair, issuer).text()
+    document = yaml.safe_load(kubeconfig(seat, Pair(b"", b""), issuer).text())
+    document["users"][0]["user"] = {
+        "client-certificate": seat.pki(f"{name}.crt"),
+        "client-key": seat.pki(f"{name}.key"),
+    }
+    return yaml.safe_dump(document)
 
 
-def _authority(folder: Path, name: str) -> Pair:
+def _authority(folder: Path, name: str, now: datetime) -> Pair:
     certificate, key = folder / "ca.crt", folder / "ca.key"
     if not certificate.exists():
-        made = x509.authority(f"{name}-ca")
+        made = x509.authority(f"{name}-ca", now=now)
         files.write(key, made.key)
         # The certificate comes last: where it is, the key is too.
         files.write(certificate, made.certificate)
-    return _pair(folder, "ca")
-
-
-def _leaf(folder: Path, name: str, subject: Subject, issuer: Pair) -> Pair:
-    certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
-    files.folder(certificate.parent)
-    pair = x509.leaf(issuer, subject)
-    # A certificate never lies beside a key that is not its own.
-    certificate.unlink(missing_ok=True)
-    files.write(key, pair.key)
-    files.write(certificate, pair.certificate)
+    pair = _pair(folder, AUTHORITY)
+    if Validity.of(pair.certificate).near_end(now):
+        pair = x509.renewed(pair, now=now)
+        files.write(certificate, pair.certificate)
     return pair
 
 
-def _fits(folder: Path, name: str, subject: Subject, issuer: Pair) -> bool:
+def _leaf(folder: Path, name: str, subject: Subject, issuer: Pair, now: datetime) -> Pair:
+    certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
+    files.folder(certificate.parent)
+    pair = x509.leaf(issuer, subject, now=now)
+    fresh = {path: path.with_name(f".{path.name}.new") for path in (key, certificate)}
+    files.write(fresh[key], pair.key)
+    files.write(fresh[certificate], pair.certificate)
+    # Servers read both at any moment: they take the other's place at once. Halves of two pairs fit nobody.
+    for path, new in fresh.items():
+        new.replace(path)
+    return pair
+
+
+def _fits(folder: Path, name: str, subject: Subject, issuer: Pair, now: datetime) -> bool:
     try:
-        return x509.fits(_pair(folder, name), issuer, subject)
-    except FileNotFoundError:
+        return x509.fits(_pair(folder, name), issuer, subject, now)
+    except (FileNotFoundError, ValueError):
         return False
 
 
-def _digest(certificates: Iterable[bytes]) -> str:
-    return hashlib.sha256(b"".join(certificates)).hexdigest()[:12]
+def _serves_on(folder: Path, name: str, now: datetime) -> bool:
+    """Whether processes can go on with a certificate until they notice its successor."""
+    try:
+        return Validity.of((folder / f"{name}.crt").read_bytes()).end - now > NOTICED
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 def _pair(folder: Path, name: str) -> Pair:

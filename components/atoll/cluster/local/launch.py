@@ -1,28 +1,40 @@
 """Bringing the processes of one local cluster up, waiting for them, and removing them."""
 
 import contextlib
+import hashlib
 import http
 import http.client
 import shutil
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
 from atoll import toolchain
-from atoll.cluster.local import credentials
+from atoll.cluster.local import credentials, upgrades
+from atoll.cluster.local import programs as programs_of
 from atoll.cluster.local.seat import LOOPBACK, Seat
 from atoll.core import files
 from atoll.core.effect import Context
-from atoll.core.errors import AtollError, NotReadyError
+from atoll.core.errors import AtollError, NotReadyError, RefusedError
 from atoll.core.x509 import Subject
-from atoll.host import Environment, Ports, Program, Supervisor
-from atoll.kubernetes import Api
+from atoll.host import Environment, Ports, Program, Supervisor, obstacles
+from atoll.kubernetes import Api, ApiError
 
 API_LIMIT = timedelta(seconds=90)
 """An API server answers 6 s after its start on an idle machine; ten at once on two cores need far longer."""
+
+_FINAL = frozenset({400, 405, 406, 413, 415, 422})
+"""Answers that speak of the request itself."""
+_DOUBTED = frozenset({401, 403})
+_DOUBT = 10.0
+"""Seconds for which who asks may be a stranger: a server that comes up learns its roles after it begins to answer."""
+_REMOVED = "removed."
+"""How the name of a cluster's folder begins while it is being removed."""
+_OBSTACLE_PATIENCE = 8.0
+"""Seconds within which a process may fail and come up at its second or third start, as one whose port is just let go."""
 
 
 def seat(environment: Environment, name: str, ports: Iterable[str], programs: Iterable[str]) -> Seat:
@@ -38,33 +50,124 @@ def seat(environment: Environment, name: str, ports: Iterable[str], programs: It
 
 
 def exists(environment: Environment, name: str) -> bool:
-    """Whether a local cluster of this name was ever made here."""
-    return (environment.clusters / name / "pki" / "ca.crt").exists()
+    """Whether a local cluster of this name was ever begun here."""
+    return (environment.clusters / name).is_dir()
 
 
-def renewal(environment: Environment, name: str, subjects: Mapping[str, Subject]) -> str | None:
-    """Why a local cluster's certificates are to be renewed, or None."""
-    if not exists(environment, name):
-        return None
-    old = credentials.outdated(environment.clusters / name / "pki", subjects)
-    return f"certificates near their end or missing: {', '.join(old)}" if old else None
+def names(environment: Environment) -> set[str]:
+    """The local clusters that anything is left of: a folder, a half-removed one, programs."""
+    folders = {*environment.cluster_names}
+    removed = {path.name.removeprefix(_REMOVED) for path in environment.folder.glob(f"{_REMOVED}*")}
+    # A program without a dot in its name is the environment's own.
+    return folders | removed | {path.name.partition(".")[0] for path in environment.programs.glob("*.*.conf")}
 
 
-def start(environment: Environment, programs: Iterable[Program], revision: str) -> list[str]:
-    """Lets the supervisor run the programs; returns the names of those that it had to start.
+@dataclass(frozen=True)
+class Local:
+    """One local cluster as it should be. `files` are contents by name in its folder, `encrypted` resources."""
 
-    `revision` tells their certificates from older ones: where it changes, they are restarted.
+    seat: Seat
+    subjects: Mapping[str, Subject]
+    encrypted: tuple[str, ...]
+    programs: tuple[Program, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def write(self) -> None:
+        """Brings what its programs read to disk: certificates, keys, files."""
+        credentials.ensure(self.seat, self.subjects, self.encrypted)
+        for name, content in self.files.items():
+            files.write(self.seat.folder / name, content)
+
+    def described(self, programs: Iterable[Program]) -> list[Program]:
+        """Programs of it with what tells them from those that run: versions, and what they read at their start."""
+        late = self.seat.folder / "pki" / credentials.LATE
+        return [
+            replace(
+                program,
+                version=toolchain.version(program.name.removeprefix(f"{self.seat.name}.")),
+                revision=_digest([*map(Path, programs_of.read_once(program)), late]),
+            )
+            for program in programs
+        ]
+
+
+def stale(environment: Environment, local: Local) -> str | None:
+    """Why a local cluster's processes are not what they should be though nobody asked for a change, or None.
+
+    Raises:
+        RefusedError: other programs were chosen that cannot take over.
     """
-    return Supervisor(environment).ensure(replace(program, revision=revision) for program in programs)
+    pki = local.seat.folder / "pki"
+    if not (pki / "ca.crt").exists():
+        return None
+    refuse(environment, [local.seat.name])
+    supervisor = Supervisor(environment)
+    old = credentials.outdated(pki, local.subjects)
+    wanted = local.described(local.programs)
+    moved = supervisor.differing(wanted)
+    # A removal that was killed half-way leaves programs that are described and that nobody runs.
+    ended = [program.name for program in supervisor.ended(wanted) if program not in moved]
+    told = [f"certificates near their end or missing: {', '.join(old)}"] if old else []
+    told += (
+        [f"programs that changed: {', '.join(_move(supervisor, each) for each in moved)}"] if moved else []
+    )
+    told += [f"processes that ended: {', '.join(ended)}"] if ended else []
+    other = [name for name, text in local.files.items() if _read(local.seat.folder / name) != text]
+    if not credentials.encrypts(pki, local.encrypted):
+        other.append(programs_of.ENCRYPTION)
+    told += [f"files that changed: {', '.join(other)}"] if other else []
+    return "; ".join(told) or None
 
 
-def wait_until_ready(api: Api, name: str, context: Context) -> None:
+def access_changes(local: Local) -> bool:
+    """Whether bringing a stale cluster up to date gives its owner another kubeconfig."""
+    old = credentials.outdated(local.seat.folder / "pki", local.subjects)
+    return bool({credentials.ADMIN, credentials.AUTHORITY} & set(old))
+
+
+def refuse(environment: Environment, names: Iterable[str]) -> None:
+    """Refuses programs that cannot take over what others wrote in these clusters, before anything is stopped.
+
+    Raises:
+        RefusedError: the text says which, where, and the way out.
+    """
+    found = {name: versions(environment, name) for name in names}
+    known = {program for each in found.values() for program in each} & toolchain.table().programs.keys()
+    wanted = {program: toolchain.version(program) for program in known}
+    if reasons := upgrades.refusals(found, wanted):
+        raise RefusedError("\n".join(reasons))
+
+
+def versions(environment: Environment, name: str) -> dict[str, str]:
+    """The version of each program that a local cluster was last started with."""
+    supervisor, prefix = Supervisor(environment), f"{name}."
+    described = (supervisor.described(path.stem) for path in environment.programs.glob(f"{prefix}*.conf"))
+    return {program.name.removeprefix(prefix): program.version for program in described if program}
+
+
+def start(environment: Environment, local: Local, programs: Iterable[Program]) -> list[str]:
+    """Lets the supervisor run programs of a cluster; returns the names of those that it had to start."""
+    return Supervisor(environment).ensure(local.described(programs))
+
+
+def wait_until_ready(api: Api, name: str, context: Context, limit: timedelta = API_LIMIT) -> None:
     """Waits for an API server to say that it is ready.
 
     Raises:
-        NotReadyError: it did not within its limit.
+        NotReadyError: it did not within its limit, or what it needs cannot run.
     """
-    until(api.healthy, f"{name}: waiting for its API server", API_LIMIT, context)
+    environment, begin = Environment.current(), time.monotonic()
+
+    def healthy() -> bool:
+        if api.healthy():
+            return True
+        if time.monotonic() - begin > _OBSTACLE_PATIENCE and (
+            lines := obstacles.of_cluster(environment, name)
+        ):
+            raise NotReadyError(f"{name}: {lines[0]}")
+        return False
+
+    until(healthy, f"{name}: waiting for its API server", limit, context)
 
 
 def until(condition: Callable[[], bool], what: str, limit: timedelta, context: Context) -> None:
@@ -86,21 +189,37 @@ def until(condition: Callable[[], bool], what: str, limit: timedelta, context: C
 
 
 def patiently(call: Callable[[], object], what: str, limit: timedelta, context: Context) -> None:
-    """Repeats a call that fails while a server still comes up."""
+    """Repeats a call that fails while a server still comes up.
+
+    Raises:
+        NotReadyError: it failed to the end of the limit, or in a way in which it always will.
+    """
     problems: list[str] = []
+    begin = time.monotonic()
 
     def succeeds() -> bool:
         try:
             call()
         except AtollError as error:
             problems[:] = [str(error)]
+            if _is_final(error, time.monotonic() - begin):
+                raise NotReadyError(f"{what}: found a refusal that no waiting mends: {error}") from error
             return False
         return True
 
     try:
         until(succeeds, what, limit, context)
     except NotReadyError as error:
+        if isinstance(error.__cause__, AtollError):
+            raise
         raise NotReadyError(f"{error}; last: {problems[-1] if problems else 'nothing'}") from error
+
+
+def _is_final(error: AtollError, waited: float) -> bool:
+    """Whether a server will refuse a request however often it is made; a missing kind or namespace may still come."""
+    if not isinstance(error, ApiError):
+        return False
+    return error.code in _FINAL or (error.code in _DOUBTED and waited > _DOUBT)
 
 
 def answers(port: int, path: str, authority: Path | None = None) -> bool:
@@ -124,11 +243,34 @@ def answers(port: int, path: str, authority: Path | None = None) -> bool:
 def remove(environment: Environment, name: str) -> None:
     """Stops a local cluster and removes all that it kept: processes, data, keys, logs, ports."""
     supervisor = Supervisor(environment)
-    names = [path.stem for path in environment.programs.glob(f"{name}.*.conf")]
-    supervisor.remove(names)
+    supervisor.remove([path.stem for path in environment.programs.glob(f"{name}.*.conf")])
     for path in environment.logs.glob(f"{name}.*"):
         path.unlink(missing_ok=True)
-    # Not tolerant: what stays behind would be taken up as a cluster that exists.
+    # Not tolerant: what stays behind would be taken up as a cluster that exists. It goes from its place whole, since
+    # half of a cluster would look like one.
+    removed = environment.folder / f"{_REMOVED}{name}"
     with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(environment.clusters / name)
+        # What a removal that was killed left.
+        shutil.rmtree(removed)
+    with contextlib.suppress(FileNotFoundError):
+        (environment.clusters / name).rename(removed)
+        shutil.rmtree(removed)
     Ports(environment).release(f"{name}/")
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    return hashlib.sha256("\0".join(_read(path) for path in paths).encode()).hexdigest()[:12]
+
+
+def _read(path: Path) -> str:
+    """A file's text; nothing where it is a folder, or there is none yet."""
+    return path.read_text(errors="replace") if path.is_file() else ""
+
+
+def _move(supervisor: Supervisor, wanted: Program) -> str:
+    """A process that changes, with the versions where those differ: `etcd 3.6.14 to 3.6.15`."""
+    found = supervisor.described(wanted.name)
+    name = wanted.name.partition(".")[2]
+    if found is None or found.version == wanted.version:
+        return name
+    return f"{name} {found.version or 'of an unknown version'} to {wanted.version}"

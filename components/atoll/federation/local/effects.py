@@ -9,6 +9,7 @@ from pathlib import Path
 from atoll import toolchain
 from atoll.cluster.effects import OUTPUTS
 from atoll.cluster.local import credentials, launch
+from atoll.cluster.local.launch import Local
 from atoll.cluster.local.seat import LOOPBACK, Seat
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import NotReadyError, UnavailableError
@@ -37,19 +38,26 @@ class LocalControlPlane(Effect):
         return frozenset() if changed else frozenset({"access"})
 
     def stale(self, inputs: Values, outputs: Values) -> str | None:  # noqa: ARG002 - the protocol's
-        """Its certificates are near their end."""
-        return launch.renewal(Environment.current(), inputs["name"], programs.ALL_SUBJECTS)
+        """Its certificates are near their end, or its programs or what they read are others than those that run."""
+        return stale(Environment.current(), inputs["name"])
+
+    def renews(self, inputs: Values, outputs: Values) -> frozenset[str]:  # noqa: ARG002 - the protocol's
+        """Another version of a program changes nothing for those who use the plane."""
+        changes = launch.access_changes(plane(Environment.current(), inputs["name"]))
+        return frozenset({"access"}) if changes else frozenset()
 
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Starts the control plane, or takes up the one that was begun under this name."""
         environment = Environment.current()
-        seat = _seat(environment, inputs["name"])
-        revision = credentials.ensure(seat, programs.ALL_SUBJECTS, programs.ENCRYPTED)
-        launch.start(environment, programs.base(seat), revision)
+        launch.refuse(environment, [inputs["name"]])
+        local = plane(environment, inputs["name"])
+        seat = local.seat
+        local.write()
+        launch.start(environment, local, programs.base(seat))
         api = Api(credentials.admin(seat))
-        outputs = {"access": api.kubeconfig.text(), "endpoint": seat.server, "identifier": ""}
+        outputs = {"access": api.kubeconfig.text(), "endpoint": seat.server}
         try:
-            _bring_up(environment, seat, api, context, revision)
+            _bring_up(environment, local, api, context)
             outputs["identifier"] = api.identifier()
         except (NotReadyError, UnavailableError) as error:
             return Outcome(seat.name, outputs, (str(error),))
@@ -73,12 +81,25 @@ class LocalControlPlane(Effect):
         launch.remove(Environment.current(), id)
 
 
+def stale(environment: Environment, name: str) -> str | None:
+    """Why a control plane's processes are not what they should be though nobody asked for a change, or None."""
+    return launch.stale(environment, plane(environment, name)) if launch.exists(environment, name) else None
+
+
 def _seat(environment: Environment, name: str) -> Seat:
     return launch.seat(environment, name, programs.ALL_PORTS, programs.ALL)
 
 
-def _bring_up(environment: Environment, seat: Seat, api: Api, context: Context, revision: str) -> None:
+def plane(environment: Environment, name: str) -> Local:
+    """A control plane as it should be, with its place and ports taken."""
+    seat = _seat(environment, name)
+    everything = (*programs.base(seat), programs.webhook(seat), *programs.controllers(seat))
+    return Local(seat, programs.ALL_SUBJECTS, programs.ENCRYPTED, everything)
+
+
+def _bring_up(environment: Environment, local: Local, api: Api, context: Context) -> None:
     """The order matters: kinds, aggregation, webhooks that answer, their configurations, controllers."""
+    seat = local.seat
     deploy = toolchain.asset("karmada-deploy")
     authority = Path(seat.pki("ca.crt")).read_bytes()
     hooks = f"https://{LOOPBACK}:{seat.ports[programs.WEBHOOK]}"
@@ -88,7 +109,7 @@ def _bring_up(environment: Environment, seat: Seat, api: Api, context: Context, 
     _apply(api, manifests.aggregation(seat.ports[programs.AGGREGATED], authority), seat.name, context)
     for file in ("cluster-proxy-admin-rbac.yaml", "admin-clusterrole-aggregation.yaml"):
         _apply(api, manifests.documents((deploy / file).read_text()), seat.name, context)
-    launch.start(environment, [programs.webhook(seat)], revision)
+    launch.start(environment, local, [programs.webhook(seat)])
     answers = functools.partial(
         launch.answers, seat.ports[programs.WEBHOOK], "/readyz/", Path(seat.pki("ca.crt"))
     )
@@ -96,7 +117,7 @@ def _bring_up(environment: Environment, seat: Seat, api: Api, context: Context, 
     configured = (deploy / "webhook-configuration.yaml").read_text()
     _apply(api, manifests.webhook_configurations(configured, hooks, authority), seat.name, context)
     _wait_for_clusters(api, seat.name, context)
-    launch.start(environment, programs.controllers(seat), revision)
+    launch.start(environment, local, programs.controllers(seat))
     for name in (programs.CONTROLLER_MANAGER, programs.SCHEDULER):
         answers = functools.partial(launch.answers, seat.ports[f"{name}-health"], "/healthz")
         launch.until(answers, f"{seat.name}: waiting for {name}", _LIMIT, context)

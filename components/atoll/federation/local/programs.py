@@ -3,6 +3,8 @@
 Source: karmada-io/karmada, artifacts/deploy; the differences are those of plain processes on loopback.
 """
 
+from dataclasses import replace
+
 from atoll.cluster.local import programs
 from atoll.cluster.local.seat import HOSTS, LOOPBACK, MASTERS, PORTS, SUBJECTS, Seat
 from atoll.core.x509 import Subject
@@ -56,7 +58,11 @@ _TUNED_CONTROLLERS = {
     **_FAST_QUEUES,
     # With the default of 1000 s a member was still stale 4.5 minutes after its return; with 5 s, 42 s in all.
     "rate-limiter-max-delay": "5s",
-    "concurrent-work-syncs": "40",
+    # Each write to a frozen member holds one of these for 32 s, the time limit of Karmada's client, until the
+    # member counts as not Ready: with 40, a change of as many objects stopped all other members for that long.
+    "concurrent-work-syncs": "400",
+    # A member that came back is served again after its second status (10 s apart) instead of half a minute later.
+    "cluster-success-threshold": "5s",
     "concurrent-resourcebinding-syncs": "20",
     "concurrent-clusterresourcebinding-syncs": "20",
     "concurrent-resource-template-syncs": "20",
@@ -70,6 +76,12 @@ _TUNED_CONTROLLERS = {
     "kube-api-burst": "2000",
 }
 """For 17 members on one machine; the defaults (10 writes a second) made a first sync ten times slower."""
+_QUICK_TO_LET_GO = (("HTTP2_READ_IDLE_TIMEOUT_SECONDS", "5"), ("HTTP2_PING_TIMEOUT_SECONDS", "5"))
+"""A silent member's connection is given up after 10 s instead of 45 s (k8s.io/apimachinery, pkg/util/net).
+
+That is sooner than the client's own time limit of 32 s, and must be: client-go's RetryOnConflict takes an error
+that wraps a time limit for success, so that Karmada would never send that write again.
+"""
 
 
 def base(seat: Seat) -> tuple[Program, ...]:
@@ -127,7 +139,7 @@ def controllers(seat: Seat) -> tuple[Program, ...]:
         "kube-api-burst": "800",
     }
     return (
-        programs.program(seat, CONTROLLER_MANAGER, manager, priority=60),
+        replace(programs.program(seat, CONTROLLER_MANAGER, manager, priority=60), variables=_QUICK_TO_LET_GO),
         programs.program(seat, SCHEDULER, scheduler, priority=60),
     )
 

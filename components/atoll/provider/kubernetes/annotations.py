@@ -12,6 +12,7 @@ TIMEOUT = "pulumi.com/timeoutSeconds"
 PATCH_FORCE = "pulumi.com/patchForce"
 FIELD_MANAGER = "pulumi.com/patchFieldManager"
 PROPAGATION = "pulumi.com/deletionPropagationPolicy"
+REPLACE_UNREADY = "pulumi.com/replaceUnready"
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """What kubectl keeps beside an object: a copy of it, secrets and all."""

@@ -10,6 +10,8 @@ from atoll.provider.kubernetes import annotations, kinds, manifests
 from atoll.provider.kubernetes.connection import Connection
 from atoll.provider.kubernetes.manifests import Manifest
 
+_HOOK = "helm.sh/hook"
+
 
 def complete(request: Any, declared: Manifest, old: Manifest, connection: Connection) -> Manifest:
     """The declared manifest with API version, kind, name and namespace; `old` is what was declared before."""
@@ -18,12 +20,22 @@ def complete(request: Any, declared: Manifest, old: Manifest, connection: Connec
     if not isinstance(manifest.setdefault("metadata", {}), dict):
         return manifest
     manifest["metadata"] = dict(manifest["metadata"])
+    if kinds.is_patch(request.type, manifest) and not manifest["metadata"].get("name"):
+        raise ArgsError(
+            "metadata.name: found none; expected the name of an object that exists (a Patch changes some of its fields)"
+        )
     _name(request, manifest["metadata"], manifests.metadata(old))
     if "namespace" not in manifest["metadata"] and (namespace := _namespace(manifest, old, connection)):
         manifest["metadata"]["namespace"] = namespace
     if manifests.group_kind(manifest) == manifests.CRD:
         connection.remember(manifest)
     return manifest
+
+
+def has_hooks(manifest: Manifest) -> bool:
+    """Whether an object is a hook of Helm's, which nothing here runs."""
+    found = manifests.metadata(manifest).get("annotations")
+    return isinstance(found, dict) and any(name.startswith(_HOOK) for name in found)
 
 
 def _name(request: Any, metadata: Manifest, old: Manifest) -> None:

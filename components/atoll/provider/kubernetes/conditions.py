@@ -91,6 +91,8 @@ def _path(query: Any, path: str, value: str | None, live: Manifest) -> readiness
         return readiness.waiting(f"{path} selects nothing")
     if value is None or _text(found[0]) == value:
         return readiness.READY
+    if isinstance(found[0], (dict, list)):
+        return readiness.hopeless(f"{path} is no single value, and can never be {value}")
     return readiness.waiting(f"{path} is {_text(found[0])}, not {value}")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from atoll.core.errors import ArgsError, SettingsError, UnavailableError
-from atoll.kubernetes import Api, Kubeconfig, UnreachableError
+from atoll.kubernetes import Api, Kubeconfig, Pace
 from atoll.provider import values
 from atoll.provider.kubernetes import manifests
 from atoll.provider.kubernetes.manifests import Manifest
@@ -19,6 +19,10 @@ from atoll.provider.kubernetes.settings import ACTIVE, Settings
 
 _PROBE_LIMIT = 3.0
 """Seconds in which a server must say something; a run asks once and then knows."""
+_QPS, _BURST = 50.0, 120
+_BUSY = 10.0
+"""Seconds for which a server that answered before is asked again for what it cannot say now; writes and awaits have
+their own."""
 _DOUBT = 5.0
 """Seconds after which a server that did not answer is asked again: it may be made in the same run."""
 
@@ -34,6 +38,16 @@ def kubeconfig(settings: Settings) -> Kubeconfig:
         text = _with_cluster(text, settings.context, settings.cluster)
     found = Kubeconfig.read(text, settings.context or None, folder)
     return dataclasses.replace(found, namespace=settings.namespace) if settings.namespace else found
+
+
+def client(settings: Settings) -> Api:
+    """The client that settings describe; nothing is asked yet."""
+    wanted = settings.client
+    pace = None
+    if wanted.qps or wanted.burst:
+        # What one of the two leaves open is client-go's default in the official plugin.
+        pace = Pace(wanted.qps or _QPS, wanted.burst or _BURST)
+    return Api(kubeconfig(settings), pace=pace, **({"read": wanted.timeout} if wanted.timeout else {}))
 
 
 def _text(given: str) -> tuple[str, Path | None]:
@@ -120,15 +134,21 @@ class Connection:
                 self._asked = time.monotonic()
             return self._api
 
+    def close(self) -> None:
+        """Lets the server go."""
+        with self._lock:
+            if self._api is not None:
+                self._api.close()
+
     def _ask(self) -> Api:
         if not self.known:
             raise UnavailableError("kubeconfig: not known yet; expected one by the time of the update")
         try:
-            api = Api(kubeconfig(self.settings))
+            api = client(self.settings)
             api.probe(timeout=_PROBE_LIMIT)
-        except (UnreachableError, SettingsError) as error:
+        except (UnavailableError, SettingsError) as error:
             raise UnavailableError(f"configured Kubernetes cluster is unreachable: {error}") from error
-        return api
+        return api.patiently(_BUSY)
 
     @property
     def namespace(self) -> str:

@@ -1,7 +1,7 @@
 """Deletes the object of a state, and no other one of its name."""
 
 from atoll.core.errors import AtollError
-from atoll.kubernetes import Api, ApiError
+from atoll.kubernetes import Api, ApiError, UnreachableError
 from atoll.provider.kubernetes import annotations, manifests, waiting, writing
 from atoll.provider.kubernetes.manifests import Manifest
 from atoll.provider.kubernetes.state import Saved
@@ -28,23 +28,43 @@ def delete(api: Api, saved: Saved, declared: Manifest, wait: waiting.Wait) -> No
         WaitError: it stayed.
         AtollError: the server refused it.
     """
+    api = wait.patient(api)
     uid = saved.uid or _uid_of_ours(api, saved)
     if not uid:
         return
     meant = {**saved.live, "metadata": {**saved.live["metadata"], "uid": uid}}
-    body = {"propagationPolicy": annotations.propagation(declared), "preconditions": {"uid": uid}}
-    try:
-        api.request("DELETE", api.path(meant), body)
-    except ApiError as error:
-        if error.code == _NOT_FOUND or _is_another(error):
-            return
-        # A namespace that is already on its way out answers with a conflict: it is waited for.
-        if error.code != _CONFLICT:
-            label = manifests.label(meant)
-            raise AtollError(f"{label}: the API server refused its deletion: {error}") from error
+    if not _ask(api, meant, annotations.propagation(declared)):
+        return
     skipped = annotations.is_true(declared, annotations.SKIP_AWAIT)
     if not (skipped and manifests.group_kind(meant) in _QUICK):
         waiting.until_gone(api, meant, wait)
+
+
+def _ask(api: Api, meant: Manifest, policy: str) -> bool:
+    """Asks for a deletion until an answer comes; returns whether the object was still there.
+
+    It is asked for by its UID, so that asking again, after an answer was lost, cannot hit another one of its name.
+    """
+    body = {"propagationPolicy": policy, "preconditions": {"uid": manifests.metadata(meant)["uid"]}}
+    attempts = api.attempts()
+    while True:
+        try:
+            api.request("DELETE", api.path(meant), body)
+        except UnreachableError as error:
+            if not attempts.another(error):
+                raise
+            continue
+        except ApiError as error:
+            if error.code == _NOT_FOUND or _is_another(error):
+                return False
+            # A namespace that is already on its way out answers with a conflict: it is waited for.
+            if error.code == _CONFLICT:
+                return True
+            if attempts.another(error):
+                continue
+            label = manifests.label(meant)
+            raise AtollError(f"{label}: the API server refused its deletion: {error}") from error
+        return True
 
 
 def _is_another(error: ApiError) -> bool:

@@ -9,6 +9,9 @@ from atoll.provider.kubernetes.manifests import Manifest
 
 CONFIG_GROUP = "kubernetes:yaml/v2:ConfigGroup"
 
+PATCH = "Patch"
+"""How the SDK's types of patches end."""
+
 _OTHER_MODULES = ("helm.sh/", "kustomize", "yaml")
 """Modules of the SDK that are no API groups."""
 
@@ -122,12 +125,15 @@ def refusal(token: str, manifest: Manifest) -> RefusedError | None:
             f"{token}: found a list; expected a single object (lists exist for YAML manifests). "
             "Declare each of its items."
         )
-    if kind == f"{manifest.get('kind')}Patch":
-        return RefusedError(
-            f"{token}: found a Patch resource; expected a whole object (the stand-in owns what it writes). "
-            "Use the official plugin for it."
-        )
     return None
+
+
+def is_patch(token: str, manifest: Manifest) -> bool:
+    """Whether a resource is some fields of an object that somebody else makes: `ConfigMapPatch` of a ConfigMap.
+
+    A kind of its own may end in Patch too, so the manifest has to say which one it is.
+    """
+    return bool(manifest.get("kind")) and type_of(token)[1] == f"{manifest['kind']}{PATCH}"
 
 
 def replaces(path: values.Path, manifest: Manifest, mutable: frozenset[str]) -> bool:
@@ -135,6 +141,11 @@ def replaces(path: values.Path, manifest: Manifest, mutable: frozenset[str]) -> 
     return any(
         _touches(path, rule) for rule in _rules(manifests.group_kind(manifest), _is_fixed(manifest, mutable))
     )
+
+
+def moves(path: values.Path) -> bool:
+    """Whether the change of a field means another object: all that replaces a Patch."""
+    return any(_touches(path, tuple(field.split("."))) for field in _IDENTITY)
 
 
 def _is_fixed(manifest: Manifest, mutable: frozenset[str]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from google.protobuf import empty_pb2
 
 from atoll.core.errors import AtollError, UnavailableError
+from atoll.kubernetes import Api
 from atoll.provider import diffs, protocol, server, values, versions
 from atoll.provider.engine import Engine
 from atoll.provider.kubernetes import (
@@ -19,16 +20,26 @@ from atoll.provider.kubernetes import (
     hiding,
     kinds,
     manifests,
+    patching,
     readiness,
     reading,
     settings,
     state,
     trying,
+    unready,
     waiting,
     writing,
 )
 from atoll.provider.kubernetes.manifests import Manifest
 from atoll.provider.plugin import InitFailedError, Plugin
+
+_HOOKS = (
+    "it carries a Helm hook (helm.sh/hook): it is made as any object is, and the hook does not run. "
+    "To be told no more: suppress_helm_hook_warnings"
+)
+
+
+_DEPRECATED = "deprecated"
 
 
 class KubernetesPlugin(Plugin):
@@ -41,10 +52,15 @@ class KubernetesPlugin(Plugin):
         super().__init__(engine)
         self._connection = connection.Connection(settings.Settings())
         self._warned = False
+        self._made: dict[str, str] = {}
 
     @property
     def _settings(self) -> settings.Settings:
         return self._connection.settings
+
+    def close(self) -> None:
+        """Closes the connections to the cluster."""
+        self._connection.close()
 
     def check_config(self, request: Any) -> Any:
         """Refuses settings that the stand-in does not serve."""
@@ -52,7 +68,7 @@ class KubernetesPlugin(Plugin):
             protocol.provider.CheckFailure(reason=problem)
             for problem in settings.problems(values.plain(request.news))
         ]
-        return protocol.provider.CheckResponse(inputs=request.news, failures=failures)
+        return protocol.provider.CheckResponse(inputs=values.whole(request.news), failures=failures)
 
     def diff_config(self, request: Any) -> Any:
         """Says whether new settings mean another cluster, in which every object has to be made anew."""
@@ -76,6 +92,10 @@ class KubernetesPlugin(Plugin):
         if refusal := kinds.refusal(request.type, declared.value):
             raise refusal
         old = state.read_inputs(request.olds).value
+        if old and self._is_skipped(request.urn):
+            return protocol.provider.CheckResponse(inputs=request.olds)
+        if checking.has_hooks(declared.value) and not self._settings.quiet_hooks:
+            self.engine.warn(request.urn, _HOOKS)
         complete = checking.complete(request, declared.value, old, self._connection)
         inputs = state.write_inputs(values.Decoded(complete, declared.secrets))
         return protocol.provider.CheckResponse(inputs=inputs)
@@ -86,10 +106,13 @@ class KubernetesPlugin(Plugin):
         self._warn_once(request.urn)
         if self._lives_in_no_namespace(new):
             old, new = _without_namespace(old), _without_namespace(new)
+        patch = kinds.is_patch(_token(request), new)
         found = [
-            (path, change, kinds.replaces(path, new, self._settings.mutable))
+            (path, change, kinds.moves(path) if patch else kinds.replaces(path, new, self._settings.mutable))
             for path, change in diffs.changes(old, new)
         ]
+        if annotations.is_true(new, annotations.REPLACE_UNREADY):
+            found += unready.changes(self._connection, state.read(request.olds).live)
         same = manifests.identifier(old) == manifests.identifier(new)
         named = not annotations.is_true(new, annotations.AUTONAMED)
         return diffs.response(found, delete_first=same and named)
@@ -101,21 +124,28 @@ class KubernetesPlugin(Plugin):
             if request.preview:
                 shown = trying.created(self._connection, task)
                 return protocol.provider.CreateResponse(properties=shown)
-            identifier, properties = applying.create(self._connection.api, task)
+            identifier, properties = self._create(task)
         return protocol.provider.CreateResponse(id=identifier, properties=properties)
+
+    def _create(self, task: applying.Task) -> tuple[str, Any]:
+        """Creates, and remembers which object it was: it may be the one that it was to replace."""
+        try:
+            identifier, properties = applying.create(self._api(task.urn), task)
+        except InitFailedError as error:
+            self._made[task.urn] = state.read(error.detail.properties).uid
+            raise
+        self._made[task.urn] = state.read(properties).uid
+        return identifier, properties
 
     def update(self, request: Any) -> Any:
         """Writes an object anew and waits until it is ready."""
-        task = self._task(request, request.news, state.read(request.olds))
+        task = self._task(request, request.news, state.read(request.olds), tuple(request.ignoreChanges))
         answer = protocol.provider.UpdateResponse
         with hiding.errors(task.inputs):
             if request.preview:
                 old = state.read_inputs(request.old_inputs).value
                 return answer(properties=trying.updated(self._connection, task, old))
-            if self._settings.skip_unreachable and self._connection.problem:
-                self.engine.warn(request.urn, f"left as it is: {self._connection.problem}")
-                return answer(properties=request.olds)
-            return answer(properties=applying.update(self._connection.api, task))
+            return answer(properties=applying.update(self._api(task.urn), task))
 
     def read(self, request: Any) -> Any:
         """Compares with the live object; where no server answers, the state does, with a warning."""
@@ -123,7 +153,8 @@ class KubernetesPlugin(Plugin):
         manager = saved.manager or writing.manager_of(inputs.value, request.urn)
         named = reading.named(*kinds.type_of(_token(request)), request.id, saved)
         try:
-            seen = reading.look(self._connection.api, named, saved, inputs, manager)
+            wait = self._waiting(request.urn, reading.LEAVING_SECONDS)
+            seen = reading.look(self._connection.api, named, saved, inputs, manager, wait)
         except UnavailableError as error:
             if not (inputs.value or saved.live):
                 raise
@@ -140,26 +171,41 @@ class KubernetesPlugin(Plugin):
     def delete(self, request: Any) -> Any:
         """Deletes an object and waits until it is gone."""
         saved, declared = state.read(request.properties), state.read_inputs(request.old_inputs).value
+        if saved.uid and self._made.get(request.urn) == saved.uid:
+            # A replacement that the engine made first found its own object in place and took it up (`up --replace`).
+            self.engine.warn(request.urn, "changed in place: its replacement has the same name")
+            return empty_pb2.Empty()
         problem = self._connection.problem
         if problem is not None and self._settings.delete_unreachable:
             self.engine.warn(request.urn, f"forgotten, not deleted: {server.line(problem)}")
         else:
-            wait = self._wait(request, declared or saved.live, readiness.PATIENCE)
-            deleting.delete(self._connection.api, saved, declared or saved.live, wait)
+            self._delete(request, saved, declared or saved.live)
         return empty_pb2.Empty()
+
+    def _delete(self, request: Any, saved: state.Saved, declared: Manifest) -> None:
+        wait = self._wait(request, declared, readiness.PATIENCE)
+        if kinds.is_patch(_token(request), declared):
+            patching.relinquish(wait.patient(self._connection.api), saved)
+        else:
+            deleting.delete(self._connection.api, saved, declared, wait)
 
     def construct(self, request: Any) -> Any:
         """Makes the objects of a ConfigGroup."""
         return construct.Group(request, self._connection, self.engine).construct()
 
-    def _task(self, request: Any, raw: Any, saved: state.Saved) -> applying.Task:
+    def _task(
+        self, request: Any, raw: Any, saved: state.Saved, ignored: tuple[str, ...] = ()
+    ) -> applying.Task:
         inputs = state.read_inputs(raw)
         wait = self._wait(request, inputs.value, readiness.patience(inputs.value))
-        return applying.Task(request.urn, inputs, raw, saved, wait, self._settings)
+        patch = kinds.is_patch(_token(request), inputs.value)
+        return applying.Task(request.urn, inputs, raw, saved, wait, self._settings, patch, ignored)
 
     def _wait(self, request: Any, manifest: Manifest, default: float) -> waiting.Wait:
-        limit = annotations.time_limit(manifest, request.timeout, default)
-        return waiting.Wait(limit, partial(self.engine.report, request.urn), self.engine.cancelled)
+        return self._waiting(request.urn, annotations.time_limit(manifest, request.timeout, default))
+
+    def _waiting(self, urn: str, limit: float) -> waiting.Wait:
+        return waiting.Wait(limit, partial(self.engine.report, urn), self.engine.cancelled)
 
     def _lives_in_no_namespace(self, manifest: Manifest) -> bool:
         if not self._connection.known or values.has_unknown(
@@ -170,6 +216,30 @@ class KubernetesPlugin(Plugin):
             return self._connection.namespaced(manifest) is False
         except AtollError:
             return False
+
+    def _api(self, urn: str) -> Api:
+        """The cluster's API, whose word on deprecated API versions is shown beside an object."""
+        api = self._connection.api
+        if self._settings.quiet_deprecations:
+            return api
+        heard: set[str] = set()
+
+        def told(text: str) -> None:
+            # It is said with every answer.
+            if _DEPRECATED in text and text not in heard:
+                heard.add(text)
+                self.engine.warn(urn, text)
+
+        return api.telling(told)
+
+    def _is_skipped(self, urn: str) -> bool:
+        """Whether an object stays as it was declared before, since its cluster does not answer."""
+        if not (self._settings.skip_unreachable and self._connection.known):
+            return False
+        problem = self._connection.problem
+        if problem is not None:
+            self.engine.warn(urn, f"left as it is: {server.line(problem)}")
+        return problem is not None
 
     def _warn_once(self, urn: str) -> None:
         """Says beside the first of a cluster's objects that it does not answer."""

@@ -3,16 +3,30 @@
 Source: the `Provider` resource of the package kubernetes 4.34, and its PULUMI_K8S_* variables.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from atoll.core.errors import ArgsError
 from atoll.provider import values
 
 _PREFIX = "kubernetes:config:"
-_UNSUPPORTED = ("renderYamlToDirectory", "alwaysRender", "strictMode")
+_UNSUPPORTED = ("renderYamlToDirectory", "alwaysRender", "strictMode", "helmReleaseSettings")
 ACTIVE = ("kubeconfig", "context", "cluster")
 """The settings that choose a cluster."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """How the client behaves: the time limit of a request in seconds, how many it sends a second and at once.
+
+    None means Atoll's own time limit, and no limit of the others.
+    """
+
+    timeout: float | None = None
+    qps: float | None = None
+    burst: int | None = None
 
 
 @dataclass(frozen=True)
@@ -20,7 +34,7 @@ class Settings:
     """How to reach a cluster and how to treat its objects.
 
     `known` is false in a preview whose kubeconfig another resource will make. `mutable` holds the kinds whose
-    data may change in place.
+    data may change in place. `quiet_hooks` and `quiet_deprecations` silence warnings.
     """
 
     kubeconfig: str = ""
@@ -33,7 +47,10 @@ class Settings:
     force: bool = False
     delete_unreachable: bool = False
     skip_unreachable: bool = False
+    quiet_hooks: bool = False
+    quiet_deprecations: bool = False
     mutable: frozenset[str] = frozenset()
+    client: Client = Client()
 
 
 def read(variables: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
@@ -58,8 +75,37 @@ def read(variables: Mapping[str, str], environment: Mapping[str, str]) -> Settin
         force=flag("enablePatchForce", "ENABLE_PATCH_FORCE"),
         delete_unreachable=flag("deleteUnreachable", "DELETE_UNREACHABLE"),
         skip_unreachable=flag("skipUpdateUnreachable", "SKIP_UPDATE_UNREACHABLE"),
+        quiet_hooks=flag("suppressHelmHookWarnings", "SUPPRESS_HELM_HOOK_WARNINGS"),
+        quiet_deprecations=flag("suppressDeprecationWarnings", "SUPPRESS_DEPRECATION_WARNINGS"),
         mutable=frozenset(kind for kind, is_mutable in data.items() if is_mutable),
+        client=_client(given.get("kubeClientSettings", ""), environment),
     )
+
+
+def _client(given: Any, environment: Mapping[str, str]) -> Client:
+    found = _object(given)
+
+    def number(name: str) -> float | None:
+        value = found.get(name, environment.get(f"PULUMI_K8S_CLIENT_{name.upper()}") or None)
+        try:
+            limit = None if value is None else float(value)
+        except (TypeError, ValueError):
+            limit = -1
+        if limit is not None and limit <= 0:
+            raise ArgsError(f"kubeClientSettings.{name}: found {value!r}; expected a number above 0")
+        return limit
+
+    burst = number("burst")
+    return Client(number("timeout"), number("qps"), None if burst is None else max(1, int(burst)))
+
+
+def _object(given: Any) -> dict[str, Any]:
+    """A setting that is an object, which the engine hands over as JSON; empty where it is none, or not known yet."""
+    try:
+        found = json.loads(given) if isinstance(given, str) and given else given
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def problems(inputs: dict[str, Any]) -> Iterator[str]:
@@ -69,3 +115,7 @@ def problems(inputs: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: found a setting that the stand-in does not serve; expected it to be left out"
     if inputs.get("enableServerSideApply") in (False, "false"):
         yield "enableServerSideApply: found false; expected true (the stand-in writes by server-side apply alone)"
+    try:
+        _client(inputs.get("kubeClientSettings"), {})
+    except ArgsError as error:
+        yield str(error)

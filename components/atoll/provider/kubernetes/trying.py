@@ -26,7 +26,11 @@ def created(connection: Connection, task: Task) -> Any:
     declared = task.inputs.value
     if not isinstance(declared.get("metadata"), dict):
         return task.raw
-    return task.state(previewing.created(declared, _answer(connection, task) or declared))
+    answer = _answer(connection, task)
+    if task.patch and answer is not None:
+        # The object is there: what the server fills in was filled in before.
+        return task.state(previewing.updated(answer, answer))
+    return task.state(previewing.created(declared, answer or declared))
 
 
 def updated(connection: Connection, task: Task, old: Manifest) -> Any:
@@ -51,8 +55,8 @@ def _answer(connection: Connection, task: Task) -> Manifest | None:
         return None
     try:
         api = connection.api
-        if task.saved.live or _is_free(api, task):
-            return writing.apply(api, task.order, dry_run=True)
+        if order := _order(api, task):
+            return writing.apply(api, order, dry_run=True)
     except UnavailableError:
         return None
     except ApiError as error:
@@ -65,10 +69,18 @@ def _answer(connection: Connection, task: Task) -> Manifest | None:
     return None
 
 
-def _is_free(api: Api, task: Task) -> bool:
-    """Whether a create can be tried: what has its name may be the object that it is to replace."""
+def _order(api: Api, task: Task) -> writing.Order | None:
+    """What can be tried: not a create whose name is taken, perhaps by the object that it is to replace."""
+    if task.saved.uid and not task.ignored:
+        return task.order
     live = api.get(task.inputs.value)
-    return live is None or (task.settings.upsert and not writing.owned(live, task.manager))
+    if task.saved.uid:
+        return task.order_for(live)
+    if task.patch:
+        # What is to be patched may be made by the same run.
+        return task.order_for(live) if live is not None else None
+    is_free = live is None or (task.settings.upsert and not writing.owned(live, task.manager))
+    return task.order if task.saved.live or is_free else None
 
 
 def _counts(connection: Connection, task: Task, error: ApiError) -> bool:

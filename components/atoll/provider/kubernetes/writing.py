@@ -5,7 +5,7 @@ Source: https://kubernetes.io/docs/reference/using-api/server-side-apply
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import urllib3
 
@@ -16,11 +16,8 @@ from atoll.provider.kubernetes.manifests import Manifest
 
 _PATIENCE = 10.0
 """Seconds for what another resource of the same run makes: a namespace, a CRD that is not served yet."""
-_ATTEMPTS = 4
-_FIRST_PAUSE = 0.1
-_LAST_PAUSE = 2.0
+_PAUSE = 0.25
 _NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
-_PASSING = frozenset({429, 500, 502, 503, 504})
 _UNSURE = frozenset({500, 502, 503, 504})
 """Answers of which nobody knows whether the write went through."""
 _BEFORE_WRITING = "failed calling webhook"
@@ -36,7 +33,8 @@ class LostAnswerError(AtollError):
 class Order:
     """One write. `uid` is that of the object to change; empty for a new one, or where any will do.
 
-    `former` is the manager that wrote the object before, None where nothing of it is ours yet.
+    `former` is the manager that wrote the object before, None where nothing of it is ours yet. A patch takes
+    fields from nobody but its own former manager.
     """
 
     manifest: Manifest
@@ -44,6 +42,7 @@ class Order:
     force: bool = False
     uid: str = ""
     former: str | None = None
+    patch: bool = False
 
 
 def manager_of(manifest: Manifest, urn: str) -> str:
@@ -55,18 +54,23 @@ def manager_of(manifest: Manifest, urn: str) -> str:
     return annotations.value(manifest, annotations.FIELD_MANAGER) or f"pulumi-kubernetes-{digest}"
 
 
-def must_be_free(api: Api, manifest: Manifest, manager: str, wait: waiting.Wait) -> None:
-    """Checks that a new object's name is free, or taken by what the same manager wrote before.
+def must_be_free(
+    api: Api, manifest: Manifest, manager: str, wait: waiting.Wait, *, upsert: bool = False
+) -> None:
+    """Checks that a new object's name is free, or taken by what may be written over.
+
+    That is what the same manager wrote before, and anything with `upsert`. What is on its way out is waited for:
+    it would take what is applied to it with it, and keeps to the rules of what may change.
 
     Raises:
         RefusedError: somebody else's object has the name.
         WaitError: an object of that name is being deleted and does not go.
     """
     live = api.get(manifest)
-    if live is None or owned(live, manager):
-        return
-    if is_leaving(live):
+    if live is not None and is_leaving(live):
         waiting.until_gone(api, live, wait)
+        return
+    if live is None or upsert or owned(live, manager):
         return
     raise RefusedError(
         f"{manifests.label(manifest)}: already exists in the cluster; expected a free name. "
@@ -74,12 +78,15 @@ def must_be_free(api: Api, manifest: Manifest, manager: str, wait: waiting.Wait)
     )
 
 
-def create(api: Api, order: Order, wait: waiting.Wait) -> Manifest:
-    """Writes a new object; one that is on its way out is waited for, since what is applied to it goes with it."""
+def write_to_stay(api: Api, order: Order, wait: waiting.Wait) -> Manifest:
+    """Writes an object; one that is on its way out is waited for and made anew: what is applied to it goes with it.
+
+    Somebody else's object, of which an order means some fields only, is not.
+    """
     live = write(api, order)
-    if is_leaving(live):
+    if is_leaving(live) and not order.patch:
         waiting.until_gone(api, live, wait)
-        live = write(api, order)
+        live = write(api, replace(order, uid=""))
     return live
 
 
@@ -103,22 +110,20 @@ def write(api: Api, order: Order) -> Manifest:
         LostAnswerError: nobody knows whether it was written.
         AtollError: it was not written.
     """
-    end, pause, attempt, doubt = time.monotonic() + _PATIENCE, _FIRST_PAUSE, 1, False
+    end, attempts, doubt = time.monotonic() + _PATIENCE, api.attempts(), False
     while True:
         try:
             return _whole(order, apply(api, order))
         except UnreachableError as error:
             doubt = doubt or _may_have_arrived(error)
-            if attempt >= _ATTEMPTS:
+            if not attempts.another(error):
                 raise _lost(order, error) if doubt else error from error
         except ApiError as error:
             doubt = doubt or (error.code in _UNSURE and _BEFORE_WRITING not in str(error))
-            patient = error.code == _NOT_FOUND and time.monotonic() < end
-            if not patient and (error.code not in _PASSING or attempt >= _ATTEMPTS):
+            if error.code == _NOT_FOUND and time.monotonic() < end:
+                time.sleep(_PAUSE)
+            elif not attempts.another(error):
                 raise _lost(order, error) if doubt else refused(order.manifest, error) from error
-        attempt += 1
-        time.sleep(pause)
-        pause = min(pause * 2, _LAST_PAUSE)
 
 
 def apply(api: Api, order: Order, *, dry_run: bool = False) -> Manifest:
@@ -135,9 +140,17 @@ def apply(api: Api, order: Order, *, dry_run: bool = False) -> Manifest:
         if error.code != _CONFLICT and not _is_another(order, error):
             raise
         found = conflicts.read(error.status)
-        if not found or order.former is None or not conflicts.may_be_taken(found, order.former):
+        if not found or not _may_take(order, found):
             raise conflicts.refusal(order.manifest, found, error) from error
         return api.apply(manifest, manager=order.manager, force=True, dry_run=dry_run)
+
+
+def _may_take(order: Order, found: list[conflicts.Conflict]) -> bool:
+    if order.former is None:
+        return False
+    if order.patch:
+        return all(conflict.manager == order.former for conflict in found)
+    return conflicts.may_be_taken(found, order.former)
 
 
 def _is_another(order: Order, error: ApiError) -> bool:

@@ -1,0 +1,114 @@
+"""The end of an environment, however broken it is: processes, ports, files."""
+
+import contextlib
+
+import psutil
+
+from atoll.automation import preparation
+from atoll.automation.show import Screen
+from atoll.core.errors import AtollError, SettingsError
+from atoll.host import Environment, Ports, Supervisor, remains
+from atoll.platform import load
+from atoll.platform.inventory import Kms, State
+from atoll.provider import launcher, plugins
+
+_EXISTING = "atoll:index:ExistingCluster"
+
+
+def down(environment: Environment, screen: Screen, *, force: bool = False) -> None:
+    """Removes the environment. What lives on elsewhere is cleared by the engine first; the rest just ends.
+
+    Raises:
+        AtollError: something elsewhere could not be cleared; all is kept unless `force` says otherwise.
+    """
+    kms, state = _keepers(environment)
+    if not environment.folder.exists() and not _alive(environment):
+        # A block of ports is left where somebody removed the folder by hand.
+        Ports(environment).release_block()
+        environment.remove()
+        _forget(environment, state)
+        screen.say(f"environment {environment.name}: nothing to remove")
+        return
+    with environment.locked("down"):
+        _end_engines(environment, screen)
+        if environment.exists and (state or _outlives(environment)) and not force:
+            _destroy(environment, screen, kms, state)
+        for ended in Supervisor(environment).stop():
+            screen.say(f"environment {environment.name}: ended {ended}, which its supervisor did not")
+        plugins.release(environment.engine_home)
+        Ports(environment).release_block()
+        environment.remove()
+    _forget(environment, state)
+    left = (
+        f" here; its stack, which holds nothing, stays in bucket {state.bucket}"
+        if state and not force
+        else ""
+    )
+    screen.say(f"environment {environment.name}: removed{left}")
+
+
+def _forget(environment: Environment, state: State | None) -> None:
+    """Removes the stack's settings, which belong to a state on this machine; of a shared one they are in Git."""
+    if state is None:
+        environment.stack_settings.unlink(missing_ok=True)
+
+
+def _alive(environment: Environment) -> list[psutil.Process]:
+    return [
+        *remains.supervisors(environment),
+        *remains.supervised(environment),
+        *remains.engines(environment),
+    ]
+
+
+def _end_engines(environment: Environment, screen: Screen) -> None:
+    """Nothing may make anew what is about to be removed: an engine outlives the `atoll` that was killed."""
+    found = remains.engines(environment)
+    idle = [process for process in found if _serves_plugins(process)]
+    for ended in remains.end(process for process in found if process not in idle):
+        screen.say(f"environment {environment.name}: ended {ended}, which still worked for it")
+    remains.end(idle)
+
+
+def _serves_plugins(process: psutil.Process) -> bool:
+    """Whether it waits for the next engine for some seconds, as it does after each."""
+    with contextlib.suppress(psutil.Error):
+        return launcher.SERVER in process.cmdline()
+    return False
+
+
+def _destroy(environment: Environment, screen: Screen, kms: Kms, state: State | None) -> None:
+    where = f"environment {environment.name}"
+    way_out = f"Mend them, or leave them as they are: atoll down {environment.name} --force"
+    try:
+        engine = preparation.prepare(environment, screen, kms, state).engine
+        with screen.beating("down"):
+            code = engine.destroy(screen.listen)
+    except (AtollError, ValueError) as error:
+        raise AtollError(
+            f"{where}: found clusters that live on, and no way to clear them ({error}); expected to clear them first. "
+            f"{way_out}"
+        ) from error
+    if code:
+        raise AtollError(
+            f"{where}: found clusters that live on and could not be cleared (above); expected to clear them first. "
+            f"{way_out}"
+        )
+
+
+def _keepers(environment: Environment) -> tuple[Kms, State | None]:
+    """Who keeps keys and state; of an inventory that is no more, this machine."""
+    try:
+        inventory = load(environment.project / "stacks", environment.name)
+    except SettingsError:
+        return Kms(), None
+    return inventory.kms, inventory.state
+
+
+def _outlives(environment: Environment) -> bool:
+    """Whether the state holds a cluster that goes on living without this environment; a damaged one is searched too."""
+    return any(
+        _EXISTING in path.read_text(errors="replace")
+        for path in environment.state.rglob(f"{environment.name}.json*")
+        if path.is_file() and "stacks" in path.parts
+    )

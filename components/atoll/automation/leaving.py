@@ -1,0 +1,91 @@
+"""Clusters that leave by another way than the engine's: those to be forgotten, and those that nobody knows of."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from atoll.automation import looking
+from atoll.automation.engine import Engine
+from atoll.automation.looking import Access
+from atoll.cluster.local import launch
+from atoll.core.errors import ArgsError, RefusedError
+from atoll.federation import forgetting, joining, member_effects
+from atoll.host import Environment
+from atoll.kubernetes import Api, Kubeconfig
+from atoll.platform import CONTROL_PLANE, Inventory, problems
+
+_SURE = 2
+"""How often a member must have been silent: one that restarts is back at the second time."""
+_PAUSE = 2.0
+
+
+def refuse_declared(inventory: Inventory, name: str) -> None:
+    """Refuses to forget what the same run would bring back.
+
+    Raises:
+        RefusedError: the inventory has it still.
+    """
+    where = f"stacks/{inventory.environment}.yaml"
+    if name == CONTROL_PLANE:
+        raise RefusedError(
+            f"{where}: {name}: found the control plane; expected a cluster (without a plane there is no fleet). "
+            f"Remove the environment: atoll down {inventory.environment}"
+        )
+    if name in inventory.clusters:
+        raise RefusedError(
+            f"{where}: clusters.{name}: found it declared; expected it gone from the inventory (or this run would "
+            f"bring it back). Take it out there, then: atoll up {inventory.environment} --forget {name}"
+        )
+
+
+def clear_unknown(environment: Environment, inventory: Inventory, state: list[dict[str, Any]]) -> list[str]:
+    """Removes clusters of this machine that neither the inventory nor the state knows; returns their names.
+
+    A plugin that dies while it makes one leaves it so: the engine does not keep a creation that failed, and nobody asks
+    for it any more once the inventory has dropped it.
+    """
+    known = {CONTROL_PLANE, *inventory.clusters, *looking.members(state)}
+    unknown = sorted(set(launch.names(environment)) - known)
+    for name in unknown:
+        launch.remove(environment, name)
+    return unknown
+
+
+def forget(environment: Environment, engine: Engine, places: list[Access], name: str) -> str:
+    """Takes a dead member out of the plane, so that the engine has nothing to ask it; returns what is to be said.
+
+    Raises:
+        ArgsError: nothing of this name was ever here.
+        RefusedError: the member answers, so that it can leave as any other.
+    """
+    state = looking.members(engine.state())
+    if name not in state and not forgetting.is_noted(environment, name):
+        known = sorted({*state, *(place.name for place in places)} - {CONTROL_PLANE})
+        raise ArgsError(f"--forget: {problems.unknown(name, known)}")
+    plane = Api(Kubeconfig.read(_path(places).read_text()))
+    if not forgetting.is_noted(environment, name) and _answers(plane, name):
+        raise RefusedError(
+            f"cluster {name}: found it alive; expected one that will never return (it can leave properly, and be "
+            f"cleared). Run: atoll up {environment.name}"
+        )
+    forgetting.note(environment, name)
+    forgetting.clear(plane, name)
+    if state.get(name, False) or name not in state:
+        return f"cluster {name}: forgotten; nothing of it is left"
+    return (
+        f"cluster {name}: forgotten; what was carried there stays in it, and so do Karmada's rights. If it comes back, "
+        f"let it join again, or delete ClusterRoleBinding {joining.role(name)} and namespace "
+        f"{joining.CLUSTER_NAMESPACE} in it"
+    )
+
+
+def _answers(plane: Api, name: str) -> bool:
+    for left in reversed(range(_SURE)):
+        if member_effects.silence_of(plane, name) is None:
+            return True
+        time.sleep(_PAUSE if left else 0)
+    return False
+
+
+def _path(places: list[Access]) -> Path:
+    return next(place.path for place in places if place.role == looking.PLANE)

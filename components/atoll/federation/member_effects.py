@@ -1,0 +1,88 @@
+"""The gate of a member: asks the plane whether it sees the member Ready, and the member whether it is there."""
+
+import time
+from datetime import timedelta
+
+from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
+from atoll.core.errors import AtollError
+from atoll.federation import delivery
+from atoll.federation.joining import CLUSTERS
+from atoll.kubernetes import Api, ApiError, Kubeconfig
+from atoll.kubernetes.client import LOOK_SECONDS
+
+_LIMIT = timedelta(seconds=45)
+"""Karmada's own defaults: a status every 10 s, and Ready once it was well for 30 s."""
+_SILENT_PATIENCE = timedelta(seconds=10)
+"""For a member that does not answer: the supervisor restarts a local one that was killed in less."""
+_PAUSE = 0.3
+_NOT_FOUND = 404
+WELL = "ok"
+"""What an API server answers at its probes."""
+
+
+class MemberStatus(Effect):
+    """Done when Karmada sees the member Ready; a member that is dead is not waited for."""
+
+    replace_on = frozenset[str]()
+    secret_outputs = frozenset[str]()
+    outputs = frozenset({"ready"})
+
+    def check(self, inputs: Values) -> list[Failure]:  # noqa: ARG002 - the protocol's
+        """The component makes the inputs."""
+        return []
+
+    def changes(self, changed: frozenset[str]) -> frozenset[str]:
+        """Asked again for a member that was not Ready; another way to ask gives the same answer."""
+        return frozenset() if changed else self.outputs
+
+    def stale(self, inputs: Values, outputs: Values) -> str | None:  # noqa: ARG002 - the protocol's
+        """It was not Ready when it was asked last."""
+        return None if outputs.get("ready") else "it was not Ready"
+
+    def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
+        """Polls until the member is Ready, does not answer, or the time is over."""
+        api, member = _api(inputs), inputs["name"]
+        begin = time.monotonic()
+        while problem := _unready(api, member):
+            silence = silence_of(api, member)
+            waited = time.monotonic() - begin
+            limit = _SILENT_PATIENCE if silence else _LIMIT
+            if waited > limit.total_seconds() or context.cancelled.is_set():
+                line = f"cluster {member}: {silence or problem} after {waited:.0f} s"
+                return Outcome(member, {"ready": False}, (line,))
+            context.report(f"waiting for {member}: {problem} ({waited:.0f} s)")
+            context.cancelled.wait(_PAUSE)
+        return Outcome(member, {"ready": True})
+
+    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002 - the protocol's
+        """Looks once."""
+        return Seen(inputs, {"ready": _unready(_api(inputs), id) is None}) if inputs else None
+
+    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002 - the protocol's
+        """Waits again."""
+        return self.create(id, inputs, context)
+
+    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002 - the protocol's
+        """A gate leaves nothing behind."""
+
+
+def _api(inputs: Values) -> Api:
+    return Api(Kubeconfig.read(inputs["access"]), read=LOOK_SECONDS)
+
+
+def _unready(api: Api, member: str) -> str | None:
+    try:
+        return delivery.unready(api.request("GET", f"{CLUSTERS}/{member}"))
+    except ApiError as error:
+        if error.code == _NOT_FOUND:
+            return delivery.unready(None)
+        raise
+
+
+def silence_of(plane: Api, member: str) -> str | None:
+    """Why the member itself cannot be asked, through the plane, or None."""
+    try:
+        answer = plane.request("GET", f"{CLUSTERS}/{member}/proxy/readyz", timeout=LOOK_SECONDS)
+    except AtollError as error:
+        return f"cannot be asked: {error}"
+    return None if answer.get("text") == WELL else "something else answers at its address"

@@ -1,0 +1,102 @@
+"""Sealed secrets in an inventory: what must hold between them and the rest, and what follows from them. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from atoll.core import naming
+from atoll.platform import inventory, manifests
+from atoll.platform.checks import Finding
+from atoll.platform.declaration import Declaration, SealedSecret
+from atoll.platform.groups import Groups
+from atoll.platform.inventory import Propagation, SopsFile
+from atoll.platform.problems import choice, shown, unknown
+from atoll.secrets import sops_forms
+
+SECTION = "sealedSecrets"
+_EVERYWHERE = "default"
+"""The namespace that every cluster has."""
+_ROLE = "sealed"
+ENDS = sops_forms.ENDS
+
+
+def propagation(name: str) -> str:
+    """What the propagation of a sealed secret is called."""
+    return naming.child(name, _ROLE)
+
+
+def problems(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
+    """What cannot be, whatever else there is; `whole` are those that nothing was left out of."""
+    for name in whole:
+        values, sops = declared.sealed_secrets[name].values, declared.sealed_secrets[name].sops
+        if bool(values) == bool(sops):
+            found = "both values and sops" if sops else "neither values nor sops"
+            yield (SECTION, name), f"found {found}; expected sealed values, or a file that sops encrypted"
+        if sops and not sops.endswith(ENDS):
+            yield (
+                (SECTION, name, "sops"),
+                f"found {shown(sops)}; expected a file that ends with {choice(ENDS)}",
+            )
+    for name, secret in declared.sealed_secrets.items():
+        path = (SECTION, name)
+        if secret.key and secret.key not in declared.keys:
+            yield (*path, "key"), unknown(secret.key, sorted(declared.keys), "key")
+        if problem := manifests.namespace_problem(secret.namespace):
+            yield (*path, "namespace"), problem
+        if propagation(name) in declared.propagations:
+            yield (
+                path,
+                f"found {propagation(name)!r} among the propagations; expected it free (it carries this secret)",
+            )
+
+
+def resolve(declared: SealedSecret, groups: Groups, where: str) -> inventory.SealedSecret:
+    """A sealed secret with its clusters; `where` is the line and path that declare its file."""
+    return inventory.SealedSecret(
+        namespace=declared.namespace,
+        type=declared.type,
+        clusters=groups.chosen(declared.groups, declared.clusters),
+        values=declared.values,
+        sops=SopsFile(declared.sops, where) if declared.sops else None,
+        key=declared.key,
+        timeout=declared.timeout,
+    )
+
+
+def homeless(
+    secrets: Mapping[str, inventory.SealedSecret], propagations: Mapping[str, Propagation]
+) -> Iterator[Finding]:
+    """Secrets for clusters that do not get their namespace."""
+    for name, secret in secrets.items():
+        brought = {
+            cluster
+            for each in propagations.values()
+            if brings(each, secret.namespace)
+            for cluster in each.clusters
+        }
+        missing = sorted(set(secret.clusters) - brought)
+        if missing and secret.namespace != _EVERYWHERE:
+            found = (
+                f"found {shown(secret.namespace)}, which no propagation brings to {choice(missing, 'and')}"
+            )
+            yield (
+                (SECTION, name, "namespace"),
+                f"{found}; expected one with that Namespace among its resources",
+            )
+
+
+def brings(each: Propagation, namespace: str) -> bool:
+    """Whether a propagation has a namespace among its objects."""
+    return any(
+        manifests.identity(resource) == manifests.identity(home(namespace)) for resource in each.resources
+    )
+
+
+def home(namespace: str) -> inventory.Manifest:
+    """What names a namespace."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+
+
+def manifest(name: str, secret: inventory.SealedSecret, data: Any) -> inventory.Manifest:
+    """The Secret that a sealed one becomes; `data` is whatever stands for what it holds."""
+    metadata = {"name": name, "namespace": secret.namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": secret.type, "data": data}

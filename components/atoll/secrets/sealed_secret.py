@@ -1,0 +1,54 @@
+"""The resource `SealedSecret`: ciphertext in, the data of a Kubernetes Secret out."""
+
+from collections.abc import Mapping
+from typing import ClassVar, NotRequired, TypedDict
+
+import pulumi
+
+from atoll.core.component import Resource
+
+
+class SopsFile(TypedDict):
+    """A file that sops encrypted by a key of a KMS."""
+
+    text: str
+    """What is in it."""
+    form: str
+    """What it is written in: yaml, json or dotenv."""
+
+
+class SealedSecretArgs(TypedDict):
+    """The inputs of a `SealedSecret`."""
+
+    project: str
+    """The project that its values were sealed for."""
+    environment: str
+    """The environment that they were sealed for."""
+    key: pulumi.Input[str]
+    """The KMS key that they were sealed under: its ARN or its alias (`alias/NAME`)."""
+    retiring: NotRequired[pulumi.Input[list[str]]]
+    """The ARNs of keys before that one under which some may still be sealed, where `key` is an ARN."""
+    values: NotRequired[Mapping[str, str]]
+    """By key of the Secret, what `atoll secrets seal ENV NAME/KEY` gave; or else `sops`."""
+    sops: NotRequired["SopsFile"]
+    """A file that sops encrypted, whose keys at the top become those of the Secret."""
+    region: NotRequired[pulumi.Input[str]]
+    """Where the KMS is; from the variables of the process unless given, as the login always is."""
+    endpoint: NotRequired[pulumi.Input[str]]
+    """The address of a KMS that is not Amazon's own."""
+
+
+class SealedSecret(Resource):
+    """Values of one name that are opened at deploy time, and only when their ciphertext changed."""
+
+    outputs: ClassVar[tuple[str, ...]] = ("data", "sources", "revision")
+    data: pulumi.Output[Mapping[str, str]]
+    """The `data` of a Kubernetes Secret: by key, base64; secret."""
+    revision: pulumi.Output[str]
+    """What changes where the data do. It is made from the ciphertext and may be seen by everybody."""
+    sources: pulumi.Output[Mapping[str, str]]
+    """By key, a digest of the ciphertext that was opened."""
+
+    def __init__(self, name: str, args: SealedSecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["data"])
+        super().__init__(name, {"name": name, **args}, pulumi.ResourceOptions.merge(opts, secret))

@@ -1,0 +1,103 @@
+"""The gate of a propagation, at a plane of which one member joins late or never."""
+
+import http.server
+import json
+import os
+import threading
+import time
+from datetime import timedelta
+
+import psutil
+import pytest
+
+from atoll.core import files
+from atoll.core.effect import Context
+from atoll.federation import delivery_effects
+from atoll.federation.delivery import REVISION
+from atoll.federation.delivery_effects import PropagationStatus
+from atoll.host import hearing
+from atoll.host.environment import VARIABLE
+from atoll.kubernetes import Kubeconfig
+
+COPY = {"kind": "ConfigMap", "metadata": {"name": "note", "annotations": {REVISION: "1"}}}
+CLUSTER = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+TYPES = {"resources": [{"name": "configmaps", "kind": "ConfigMap", "namespaced": True}]}
+LIMIT = 3
+
+
+class _Plane(http.server.ThreadingHTTPServer):
+    """One of whose members has joined or not, as is said."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.has_joined = False
+
+
+class _Answers(http.server.BaseHTTPRequestHandler):
+    server: _Plane
+
+    def do_GET(self):
+        name = self.path.split("/clusters/")[-1].split("/")[0]
+        found = name != "joins" or self.server.has_joined
+        answer = COPY if "/proxy/" in self.path else CLUSTER if "/clusters/" in self.path else TYPES
+        body = json.dumps(answer if found else {"kind": "Status", "message": "not found"}).encode()
+        self.send_response(200 if found else 404)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_words):
+        pass
+
+
+@pytest.fixture
+def plane(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    monkeypatch.setattr(hearing, "PATIENCE", 0.1)
+    monkeypatch.setattr(delivery_effects, "_SILENT_PATIENCE", timedelta(seconds=0.3))
+    server = _Plane()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def _wait(plane):
+    wanted = {"apiVersion": "v1", "kind": "ConfigMap", "name": "note", "namespace": "n", "revision": "1"}
+    inputs = {
+        "name": "notes",
+        "access": Kubeconfig(f"http://127.0.0.1:{plane.server_port}").text(),
+        "clusters": ["joins", "member"],
+        "objects": [wanted],
+        "timeoutSeconds": LIMIT,
+    }
+    begin = time.monotonic()
+    return PropagationStatus().create("notes", inputs, Context()), time.monotonic() - begin
+
+
+def test_a_member_that_is_being_made_joins_in_its_own_time(plane):
+    threading.Timer(1, lambda: setattr(plane, "has_joined", True)).start()
+
+    outcome, seconds = _wait(plane)
+
+    assert outcome.problems == ()
+    assert outcome.outputs == {"delivered": {"joins": 1, "member": 1}}
+    assert seconds < LIMIT
+
+
+def test_one_that_is_known_to_be_silent_is_waited_for_only_a_moment(plane, tmp_path):
+    started = psutil.Process().create_time()
+    run = {"pid": os.getpid(), "started": started, "begun": 0.0, "asked": ["joins"], "answered": []}
+    files.write_json(tmp_path / "hearing.json", run)
+
+    outcome, seconds = _wait(plane)
+
+    (problem,) = outcome.problems
+    assert problem.startswith("propagation notes: cluster joins: it has not joined")
+    assert seconds < LIMIT / 2
+
+
+def test_one_that_never_joins_is_named_when_the_time_is_over(plane):
+    outcome, seconds = _wait(plane)
+
+    assert len(outcome.problems) == 1
+    assert LIMIT <= seconds < LIMIT + 2
