@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -138,6 +139,22 @@ def test_changed_code_means_another_server(tmp_path, monkeypatch):
     (package / "__pycache__").mkdir()
     assert launcher.digest({}) == before
     os.utime(module, ns=(time.time_ns(), module.stat().st_mtime_ns + 1))
+    assert launcher.digest({}) != before
+
+
+def test_another_version_of_what_atoll_stands_on_means_another_server(tmp_path, monkeypatch):
+    python = tmp_path / "bin" / "python"
+    packages = tmp_path / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    for folder in (python.parent, packages / "grpcio-1.0.dist-info"):
+        folder.mkdir(parents=True)
+    python.touch()
+    monkeypatch.setattr(sys, "executable", str(python))
+    before = launcher.digest({})
+
+    # As the first import does.
+    (packages / "__pycache__").mkdir()
+    assert launcher.digest({}) == before
+    (packages / "grpcio-1.0.dist-info").rename(packages / "grpcio-1.1.dist-info")
     assert launcher.digest({}) != before
 
 

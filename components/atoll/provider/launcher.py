@@ -125,18 +125,29 @@ def digest(environment: dict[str, str]) -> str:
     found = blake2b(digest_size=8)
     for part in (sys.version, os.getuid(), here.st_dev, here.st_ino, *sorted(environment.items())):
         found.update(f"{part}\0".encode(errors="surrogateescape"))
+    for package in _installed():
+        found.update(f"{package}\0".encode())
     for path in _code():
         status = os.stat(path)
         found.update(f"{path}\0{status.st_mtime_ns}\0{status.st_size}\0".encode())
     return found.hexdigest()
 
 
-def _code() -> list[str]:
-    """The files that make Atoll, and the folder whose change tells of another version of what it stands on."""
+def _installed() -> list[str]:
+    """The names, versions among them, of what Atoll stands on.
+
+    Not its folder's time: the first import of a module that lies there makes `__pycache__` beside it.
+    """
     python = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    installed = os.path.join(sys.executable, "..", "..", "lib", python, "site-packages")
-    installed = os.path.normpath(installed)
-    found = [path for path in (sys.executable, installed) if os.path.exists(path)]
+    folder = os.path.normpath(os.path.join(sys.executable, "..", "..", "lib", python, "site-packages"))
+    return (
+        sorted(each for each in os.listdir(folder) if each != "__pycache__") if os.path.exists(folder) else []
+    )
+
+
+def _code() -> list[str]:
+    """The files that make Atoll, and the Python that runs them."""
+    found = [sys.executable]
     for folder, folders, names in os.walk(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))):
         folders[:] = sorted(each for each in folders if each != "__pycache__")
         found += [os.path.join(folder, each) for each in sorted(names)]
