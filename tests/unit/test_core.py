@@ -84,6 +84,26 @@ def test_a_program_that_takes_too_long_is_ended():
         command.run(["sleep", "20"], timeout=timedelta(seconds=0.1))
 
 
+def test_a_program_that_is_cancelled_is_asked_to_end_and_says_its_last_words(tmp_path):
+    class Asked(threading.Event):
+        def is_set(self):
+            return (tmp_path / "ready").exists()
+
+    script = f"trap 'echo ended; exit 3' INT; cat; touch {tmp_path}/ready; while true; do sleep 0.01; done"
+    argv, limit = ["sh", "-c", script], timedelta(seconds=20)
+
+    done = command.run_until(Asked(), argv, env={"PATH": os.defpath}, stdin="begun\n", timeout=limit)
+
+    assert (done.code, done.stdout) == (3, "begun\nended\n")
+
+
+def test_a_program_that_may_be_cancelled_has_a_time_limit_too():
+    with pytest.raises(CommandError, match="no end within"):
+        command.run_until(
+            threading.Event(), ["sleep", "20"], env={"PATH": os.defpath}, timeout=timedelta(seconds=0.1)
+        )
+
+
 def test_a_group_is_stopped_with_its_children(tmp_path):
     heard: list[str] = []
     group = command.Group(

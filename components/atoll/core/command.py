@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from atoll.core import redaction
 from atoll.core.errors import CommandError, UnavailableError
 
 _TAIL = 2000
+_LOOK = 0.2
+"""Seconds between two looks at whether a program should end."""
 _TELLING = re.compile(
     r"^.*(no space left on device|disk quota exceeded|read-only file system|too many open files|panic: ).*$",
     re.MULTILINE,
@@ -48,25 +51,77 @@ def run(  # noqa: PLR0913 - the arguments are those of a program
         CommandError: it failed, or took longer than the time limit.
     """
     words = [str(word) for word in argv]
-    try:
-        done = subprocess.run(
-            words,
-            env=env,
-            cwd=cwd,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=timeout.total_seconds(),
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise UnavailableError(f"{words[0]}: no such program. Run: atoll tools install") from error
-    except subprocess.TimeoutExpired as error:
-        raise CommandError(f"{Path(words[0]).name}: no end within {timeout}") from error
-    result = Completed(done.returncode, done.stdout, done.stderr)
+    with _started(words, env, cwd) as process:
+        result = _ended(process, Path(words[0]).name, (stdin, timeout), threading.Event())
     if check and result.code:
         raise failure(words, result.code, result.stderr or result.stdout)
     return result
+
+
+def run_until(
+    cancelled: threading.Event,
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    stdin: str = "",
+    timeout: timedelta,
+) -> Completed:
+    """Runs a program that is asked to end, by SIGINT, once it is cancelled; a failure is the caller's to tell.
+
+    Raises:
+        UnavailableError: there is no such program.
+        CommandError: it took longer than the time limit.
+    """
+    words = [str(word) for word in argv]
+    with _started(words, env, None) as process:
+        return _ended(process, Path(words[0]).name, (stdin, timeout), cancelled)
+
+
+def _started(words: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(
+            words,
+            env=env,
+            cwd=cwd,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    except FileNotFoundError as error:
+        raise UnavailableError(f"{words[0]}: no such program. Run: atoll tools install") from error
+
+
+def _ended(
+    process: subprocess.Popen[str], name: str, given: tuple[str, timedelta], cancelled: threading.Event
+) -> Completed:
+    stdin, timeout = given
+    try:
+        stdout, stderr = _communicated(process, stdin, time.monotonic() + timeout.total_seconds(), cancelled)
+    except subprocess.TimeoutExpired as error:
+        process.kill()
+        raise CommandError(f"{name}: no end within {timeout}") from error
+    except BaseException:
+        process.kill()
+        raise
+    return Completed(process.returncode, stdout, stderr)
+
+
+def _communicated(
+    process: subprocess.Popen[str], stdin: str, end: float, cancelled: threading.Event
+) -> tuple[str, str]:
+    asked, given = False, stdin or None
+    while True:
+        try:
+            return process.communicate(given, timeout=min(_LOOK, max(0, end - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= end:
+                raise
+        # What was begun goes on by itself: it may not be given twice.
+        given = None
+        if cancelled.is_set() and not asked:
+            asked = True
+            process.send_signal(signal.SIGINT)
 
 
 def failure(argv: Sequence[str], code: int, output: str) -> CommandError:

@@ -1,0 +1,1 @@
+"""Helm charts: where they come from, what they are given, and their releases."""
