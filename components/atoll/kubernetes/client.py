@@ -32,6 +32,8 @@ LOOK_SECONDS = 5.0
 """How long one who only looks waits for an answer: a frozen server takes requests and never answers them."""
 _NAMES = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 """What a watch asks for: metadata is all that it needs of an object."""
+_EVERYTHING = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+"""What discovery of everything in one answer is asked by."""
 _NOT_FOUND = 404
 _ERRORS_FROM = 400
 
@@ -227,6 +229,24 @@ class Api:
         with self._lock:
             self._discovered[api_version] = found
         return found.get(kind)
+
+    def served(self) -> list[str]:
+        """Every API that the server has: `group/version`, and `group/version/Kind` for each kind.
+
+        Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#aggregated-discovery
+        """
+        found: list[str] = []
+        for path in ("/api", "/apis"):
+            headers = {**self._headers, "accept": _EVERYTHING}
+            options = {"body": None, "headers": headers, "timeout": self._time_limit("GET")}
+            listing = self._answer("GET", f"{self.kubeconfig.server}{path}", options)
+            for group in listing.get("items") or []:
+                name = (group.get("metadata") or {}).get("name")
+                for each in group.get("versions") or []:
+                    version = f"{name}/{each['version']}" if name else each["version"]
+                    kinds = {entry["responseKind"]["kind"] for entry in each.get("resources") or []}
+                    found += [version, *(f"{version}/{kind}" for kind in sorted(kinds))]
+        return found
 
     def collection(self, api_version: str, kind: str, namespace: str | None = None) -> str:
         """The path of a kind's objects, in one namespace or in all.

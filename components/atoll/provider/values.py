@@ -21,7 +21,8 @@ SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the protocol's mark, no secret
 REFERENCE = "5cf8f73096256a8f31e491e813e4eb8e"
 OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
-_ASSETS = {"c44067f5952c0a294b673a41bacd8c17": "asset", "0def7320c3a5731c473e5ecbe6d01bc7": "archive"}
+ASSET = "c44067f5952c0a294b673a41bacd8c17"
+_ASSETS = {ASSET: "asset", "0def7320c3a5731c473e5ecbe6d01bc7": "archive"}
 
 
 @dataclass(frozen=True)

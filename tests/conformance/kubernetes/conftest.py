@@ -7,10 +7,12 @@ import signal
 
 import pytest
 
+from atoll import toolchain
 from atoll.cluster.local import launch
 from atoll.cluster.local.seat import PORTS
 from atoll.host import Environment
 from atoll.kubernetes import Api, Kubeconfig
+from atoll.toolchain import cache
 from conformance.kubernetes import engines
 from conformance.kubernetes.faults import Proxy
 from conformance.kubernetes.programs import Program
@@ -67,6 +69,14 @@ def namespace(api):
 def program(folder, engine, namespace, kubeconfig):
     """The test's Pulumi program; what it leaves in its namespace dies with the cluster."""
     return Program(folder / namespace, engine, namespace, namespace, kubeconfig)
+
+
+@pytest.fixture
+def helm_program(program):
+    """The test's Pulumi program, whose plugin finds helm."""
+    toolchain.ensure(["helm"])
+    program.environment[cache.VARIABLE] = str(cache.folder())
+    return program
 
 
 @pytest.fixture

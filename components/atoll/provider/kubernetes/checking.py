@@ -49,12 +49,17 @@ def _name(request: Any, metadata: Manifest, old: Manifest) -> None:
     if annotations.is_true({"metadata": old}, annotations.AUTONAMED):
         metadata["name"] = old["name"]
     else:
-        metadata["name"] = _new_name(request)
+        metadata["name"] = new_name(request)
     metadata["annotations"] = dict(metadata.get("annotations") or {})
     annotations.mark(metadata, annotations.AUTONAMED)
 
 
-def _new_name(request: Any) -> str:
+def new_name(request: Any) -> str:
+    """A name that the engine proposes, or one of the resource's own with a random end.
+
+    Raises:
+        ArgsError: names are not made up here.
+    """
     options = protocol.provider.CheckRequest.AutonamingOptions
     if request.HasField("autonaming"):
         if request.autonaming.mode == options.DISABLE:

@@ -8,6 +8,8 @@ from atoll.provider.kubernetes import manifests
 from atoll.provider.kubernetes.manifests import Manifest
 
 CONFIG_GROUP = "kubernetes:yaml/v2:ConfigGroup"
+CHART = "kubernetes:helm.sh/v4:Chart"
+RELEASE = "kubernetes:helm.sh/v3:Release"
 
 PATCH = "Patch"
 """How the SDK's types of patches end."""
@@ -118,7 +120,8 @@ def refusal(token: str, manifest: Manifest) -> RefusedError | None:
     if version.startswith(_OTHER_MODULES):
         return RefusedError(
             f"{token}: found a type that the stand-in for pulumi-resource-kubernetes does not serve; "
-            "expected a resource of an API group, or yaml.v2.ConfigGroup. Use the official plugin for it."
+            "expected a resource of an API group, yaml.v2.ConfigGroup, helm.v4.Chart or helm.v3.Release. "
+            "Use the official plugin for it."
         )
     if kind.endswith("List") and "items" in manifest:
         return RefusedError(

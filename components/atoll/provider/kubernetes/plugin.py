@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf import empty_pb2
 
-from atoll.core.errors import AtollError, UnavailableError
+from atoll.core.errors import AtollError, RefusedError, UnavailableError
 from atoll.kubernetes import Api
 from atoll.provider import diffs, protocol, server, values, versions
 from atoll.provider.engine import Engine
@@ -15,7 +15,6 @@ from atoll.provider.kubernetes import (
     applying,
     checking,
     connection,
-    construct,
     deleting,
     hiding,
     kinds,
@@ -30,6 +29,10 @@ from atoll.provider.kubernetes import (
     waiting,
     writing,
 )
+from atoll.provider.kubernetes.config_groups import ConfigGroup
+from atoll.provider.kubernetes.construct import Construction
+from atoll.provider.kubernetes.helm_charts import Chart
+from atoll.provider.kubernetes.helm_releases import Releases
 from atoll.provider.kubernetes.manifests import Manifest
 from atoll.provider.plugin import InitFailedError, Plugin
 
@@ -40,6 +43,10 @@ _HOOKS = (
 
 
 _DEPRECATED = "deprecated"
+_COMPONENTS: dict[str, type[Construction]] = {
+    kinds.CONFIG_GROUP: ConfigGroup,
+    kinds.CHART: Chart,
+}
 
 
 class KubernetesPlugin(Plugin):
@@ -57,6 +64,10 @@ class KubernetesPlugin(Plugin):
     @property
     def _settings(self) -> settings.Settings:
         return self._connection.settings
+
+    @property
+    def _releases(self) -> Releases:
+        return Releases(self._connection, self.engine)
 
     def close(self) -> None:
         """Closes the connections to the cluster."""
@@ -88,12 +99,14 @@ class KubernetesPlugin(Plugin):
 
     def check(self, request: Any) -> Any:
         """Makes a declared object complete."""
-        declared = state.read_inputs(request.news)
-        if refusal := kinds.refusal(request.type, declared.value):
-            raise refusal
         old = state.read_inputs(request.olds).value
         if old and self._is_skipped(request.urn):
             return protocol.provider.CheckResponse(inputs=request.olds)
+        if _is_release(request):
+            return self._releases.check(request)
+        declared = state.read_inputs(request.news)
+        if refusal := kinds.refusal(request.type, declared.value):
+            raise refusal
         if checking.has_hooks(declared.value) and not self._settings.quiet_hooks:
             self.engine.warn(request.urn, _HOOKS)
         complete = checking.complete(request, declared.value, old, self._connection)
@@ -102,8 +115,10 @@ class KubernetesPlugin(Plugin):
 
     def diff(self, request: Any) -> Any:
         """Compares what was declared with what is declared now."""
-        old, new = state.read_inputs(request.old_inputs).value, state.read_inputs(request.news).value
         self._warn_once(request.urn)
+        if _is_release(request):
+            return self._releases.diff(request)
+        old, new = state.read_inputs(request.old_inputs).value, state.read_inputs(request.news).value
         if self._lives_in_no_namespace(new):
             old, new = _without_namespace(old), _without_namespace(new)
         patch = kinds.is_patch(_token(request), new)
@@ -119,6 +134,8 @@ class KubernetesPlugin(Plugin):
 
     def create(self, request: Any) -> Any:
         """Writes a new object and waits until it is ready."""
+        if _is_release(request):
+            return self._releases.create(request)
         task = self._task(request, request.properties, applying.NOTHING)
         with hiding.errors(task.inputs):
             if request.preview:
@@ -139,6 +156,8 @@ class KubernetesPlugin(Plugin):
 
     def update(self, request: Any) -> Any:
         """Writes an object anew and waits until it is ready."""
+        if _is_release(request):
+            return self._releases.update(request)
         task = self._task(request, request.news, state.read(request.olds), tuple(request.ignoreChanges))
         answer = protocol.provider.UpdateResponse
         with hiding.errors(task.inputs):
@@ -149,16 +168,19 @@ class KubernetesPlugin(Plugin):
 
     def read(self, request: Any) -> Any:
         """Compares with the live object; where no server answers, the state does, with a warning."""
+        try:
+            return self._releases.read(request) if _is_release(request) else self._read(request)
+        except UnavailableError as error:
+            if not (request.inputs.fields or request.properties.fields):
+                raise
+            return self._unread(request, error)
+
+    def _read(self, request: Any) -> Any:
         saved, inputs = state.read(request.properties), state.read_inputs(request.inputs)
         manager = saved.manager or writing.manager_of(inputs.value, request.urn)
         named = reading.named(*kinds.type_of(_token(request)), request.id, saved)
-        try:
-            wait = self._waiting(request.urn, reading.LEAVING_SECONDS)
-            seen = reading.look(self._connection.api, named, saved, inputs, manager, wait)
-        except UnavailableError as error:
-            if not (inputs.value or saved.live):
-                raise
-            return self._unread(request, error)
+        wait = self._waiting(request.urn, reading.LEAVING_SECONDS)
+        seen = reading.look(self._connection.api, named, saved, inputs, manager, wait)
         if seen is None:
             return protocol.provider.ReadResponse()
         properties = state.write(seen.inputs, seen.live, manager, saved.initial_version)
@@ -178,6 +200,8 @@ class KubernetesPlugin(Plugin):
         problem = self._connection.problem
         if problem is not None and self._settings.delete_unreachable:
             self.engine.warn(request.urn, f"forgotten, not deleted: {server.line(problem)}")
+        elif _is_release(request):
+            self._releases.delete(request)
         else:
             self._delete(request, saved, declared or saved.live)
         return empty_pb2.Empty()
@@ -190,8 +214,14 @@ class KubernetesPlugin(Plugin):
             deleting.delete(self._connection.api, saved, declared, wait)
 
     def construct(self, request: Any) -> Any:
-        """Makes the objects of a ConfigGroup."""
-        return construct.Group(request, self._connection, self.engine).construct()
+        """Makes the objects of a component."""
+        component = _COMPONENTS.get(request.type)
+        if component is None:
+            raise RefusedError(
+                f"{request.type}: found a component that the stand-in for pulumi-resource-kubernetes does not "
+                f"serve; expected one of: {', '.join(_COMPONENTS)}. Use the official plugin for it."
+            )
+        return component(request, self._connection, self.engine).construct()
 
     def _task(
         self, request: Any, raw: Any, saved: state.Saved, ignored: tuple[str, ...] = ()
@@ -257,6 +287,10 @@ class KubernetesPlugin(Plugin):
         self.engine.warn(request.urn, f"not compared with what is there: {server.line(error)}")
         answer = protocol.provider.ReadResponse
         return answer(id=request.id, properties=request.properties, inputs=request.inputs)
+
+
+def _is_release(request: Any) -> bool:
+    return _token(request) == kinds.RELEASE
 
 
 def _token(request: Any) -> str:
