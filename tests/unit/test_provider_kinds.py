@@ -50,7 +50,7 @@ def test_data_changes_in_place_where_the_settings_say_so_unless_it_is_immutable(
     ("token", "manifest", "says"),
     [
         ("kubernetes:core/v1:ConfigMapList", {"kind": "ConfigMapList", "items": []}, "found a list"),
-        ("kubernetes:helm.sh/v3:Release", {}, "does not serve"),
+        ("kubernetes:helm.sh/v3:Chart", {}, "does not serve"),
         ("kubernetes:yaml:ConfigFile", {}, "does not serve"),
         ("kubernetes:kustomize/v2:Directory", {}, "does not serve"),
     ],

@@ -1,6 +1,5 @@
 """A chart's values in layers: maps merge, everything else is taken from the last that says it. Pure."""
 
-import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -25,7 +24,14 @@ def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> None:
         if isinstance(under, dict) and isinstance(value, Mapping):
             _merge(under, value)
         else:
-            below[key] = copy.deepcopy(value)
+            below[key] = _copied(value)
+
+
+def _copied(value: Any) -> Any:
+    """A copy whose containers are its own; leaves may be outputs of Pulumi, which nobody can copy."""
+    if isinstance(value, Mapping):
+        return {key: _copied(entry) for key, entry in value.items()}
+    return [_copied(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def parsed(text: str, source: str) -> dict[str, Any]:

@@ -3,6 +3,18 @@
 from atoll.kubernetes.client import Api, ApiError, UnreachableError
 from atoll.kubernetes.kubeconfig import Kubeconfig
 from atoll.kubernetes.pace import Pace
+from atoll.kubernetes.scopes import probably_namespaced
+from atoll.kubernetes.texts import documents
 from atoll.kubernetes.watching import Ears, Topic
 
-__all__ = ["Api", "ApiError", "Ears", "Kubeconfig", "Pace", "Topic", "UnreachableError"]
+__all__ = [
+    "Api",
+    "ApiError",
+    "Ears",
+    "Kubeconfig",
+    "Pace",
+    "Topic",
+    "UnreachableError",
+    "documents",
+    "probably_namespaced",
+]

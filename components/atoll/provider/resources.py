@@ -8,6 +8,7 @@ from atoll.core.effect import Effect
 from atoll.core.errors import ArgsError
 
 EFFECTS = {
+    "ChartValues": "atoll.charts.release_effects:ChartValues",
     "ExistingCluster": "atoll.cluster.effects:ExistingCluster",
     "KmsKey": "atoll.secrets.key_effects:KmsKey",
     "LocalCluster": "atoll.cluster.effects:LocalCluster",
@@ -15,6 +16,7 @@ EFFECTS = {
     "MemberAccess": "atoll.federation.joining_effects:MemberAccess",
     "MemberStatus": "atoll.federation.member_effects:MemberStatus",
     "PropagationStatus": "atoll.federation.delivery_effects:PropagationStatus",
+    "ReleasedObjects": "atoll.charts.release_effects:ReleasedObjects",
     "SealedSecret": "atoll.secrets.sealed_effects:SealedSecret",
 }
 """By class name, where the effect is: `module:attribute`; imported when first needed, so that starting is fast.

@@ -8,9 +8,10 @@ from typing import Any
 import grpc
 
 from atoll.core.errors import AtollError
+from atoll.kubernetes import probably_namespaced
 from atoll.provider import protocol, values, versions
 from atoll.provider.engine import Engine
-from atoll.provider.kubernetes import assets, groups, kinds, state
+from atoll.provider.kubernetes import assets, groups, state
 from atoll.provider.kubernetes.connection import Connection
 from atoll.provider.kubernetes.groups import Member
 from atoll.provider.kubernetes.manifests import Manifest
@@ -92,7 +93,7 @@ class Construction(ABC):
 
     def _is_namespaced(self, manifest: Manifest) -> bool:
         if self.connection.problem is not None:
-            return kinds.probably_namespaced(manifest)
+            return probably_namespaced(str(manifest.get("kind")))
         return self.connection.namespaced(manifest) is not False
 
     def _child(self, member: Member, parent: str, dependencies: list[str]) -> Any:

@@ -4,37 +4,20 @@ Source: provider/pkg/provider/yaml/v2/yaml.go of pulumi/pulumi-kubernetes; the o
 dependency graph (sigs.k8s.io/cli-utils/pkg/object/graph).
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from atoll.core.errors import ArgsError
+from atoll.kubernetes import documents
 from atoll.provider import values
 from atoll.provider.kubernetes import annotations, manifests
 from atoll.provider.kubernetes.manifests import Manifest
 
 _DEPENDS_ON = "config.kubernetes.io/depends-on"
 _IDENTITY = ("apiVersion", "kind", "metadata")
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_PLAIN_ONLY = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool")
-
 Key = tuple[str, str, str, str]
 """What an object is called within a group: API group, kind, namespace, name."""
-
-
-class _Loader(_LOADER):  # type: ignore[misc] # chosen while running
-    """Reads YAML as Kubernetes does: dates are text, and so are yes, no, on and off."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - the name and shape are PyYAML's
-        first: [(tag, pattern) for tag, pattern in found if tag not in _PLAIN_ONLY]
-        for first, found in _LOADER.yaml_implicit_resolvers.items()
-    }
-
-
-_Loader.add_implicit_resolver(_PLAIN_ONLY[1], re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF"))
 
 
 @dataclass(frozen=True)
@@ -58,14 +41,7 @@ def parsed(text: str, source: str, *, secret: bool = False) -> Iterator[Member]:
     Raises:
         ArgsError: it is no YAML, or a document of it is no object.
     """
-    try:
-        documents = list(yaml.load_all(text, Loader=_Loader))
-    except yaml.YAMLError as error:
-        # The parser's own words quote the text.
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        raise ArgsError(f"{source}: found no YAML{where}; expected manifests") from error
-    for document in documents:
+    for document in documents(text, source):
         if document:
             yield from expanded(document, source, frozenset({()} if secret else ()))
 

@@ -144,7 +144,7 @@ class Releases:
         """What the chart renders to, by its digest and the names of its objects."""
         with Helm(cancelled=self._engine.cancelled) as helm:
             text = helm_actions.rendered(helm, Wanted(urn, inputs, _chart(inputs)))
-        return {"checksum": hashlib.sha256(text.encode()).hexdigest(), "resourceNames": _names(text)}
+        return {"checksum": hashlib.sha256(text.encode()).hexdigest(), "resourceNames": names(text)}
 
     def _written(self, urn: str, inputs: values.Decoded, raw: Any, *, new: bool) -> Any:
         """The state of a release that was just written."""
@@ -209,7 +209,7 @@ def _identifier(inputs: dict[str, Any]) -> str:
     return f"{inputs['namespace']}/{inputs['name']}"
 
 
-def _names(text: str) -> dict[str, list[str]]:
+def names(text: str) -> dict[str, list[str]]:
     """The names of rendered objects by kind, group and version: `Deployment.apps/apps/v1`."""
     found: dict[str, set[str]] = {}
     for member in groups.parsed(text, "chart"):
@@ -249,7 +249,7 @@ def _outputs(found: Release) -> dict[str, Any]:
         "status": found.status,
         "version": found.version,
     }
-    return {"version": found.version, "resourceNames": _names(found.manifest), "status": status}
+    return {"version": found.version, "resourceNames": names(found.manifest), "status": status}
 
 
 def _state(inputs: values.Decoded, outputs: dict[str, Any]) -> Any:

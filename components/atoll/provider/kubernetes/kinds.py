@@ -75,38 +75,6 @@ Source: the table of the official plugin (provider/pkg/provider/diff.go of pulum
 _DATA = {("", "ConfigMap"): ("binaryData", "data"), ("", "Secret"): ("type", "stringData", "data")}
 """What replaces the object too, unless the provider's settings make it mutable."""
 
-_CLUSTER_WIDE = frozenset(
-    {
-        "APIService",
-        "CertificateSigningRequest",
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "CustomResourceDefinition",
-        "CSIDriver",
-        "CSINode",
-        "FlowSchema",
-        "IngressClass",
-        "MutatingWebhookConfiguration",
-        "Namespace",
-        "Node",
-        "PersistentVolume",
-        "PriorityClass",
-        "PriorityLevelConfiguration",
-        "RuntimeClass",
-        "StorageClass",
-        "ValidatingAdmissionPolicy",
-        "ValidatingAdmissionPolicyBinding",
-        "ValidatingWebhookConfiguration",
-        "VolumeAttachment",
-    }
-)
-"""Kubernetes's own kinds that live in no namespace."""
-
-
-def probably_namespaced(manifest: Manifest) -> bool:
-    """Whether a kind lives in namespaces, as far as can be told without its server."""
-    return manifest.get("kind") not in _CLUSTER_WIDE
-
 
 def type_of(token: str) -> tuple[str, str]:
     """API version and kind of an SDK's type token: `kubernetes:core/v1:Secret` is v1, Secret."""

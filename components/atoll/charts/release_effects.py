@@ -1,0 +1,216 @@
+"""What stands behind a release: whether a chart takes its values, and whether the objects that helm made are as it did."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from atoll.charts import contents, source, values
+from atoll.charts.contents import Contents
+from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
+from atoll.core.errors import ArgsError, AtollError, NotReadyError
+from atoll.helm import Helm, Release, latest
+from atoll.kubernetes import Api, ApiError, Kubeconfig, documents
+from atoll.kubernetes.client import LOOK_SECONDS
+
+_MANAGER = "helm"
+"""The field manager of helm 4. Source: helm.sh/helm/v4/pkg/kube/client.go, getManagedFieldsManager."""
+_LABEL = "app.kubernetes.io/managed-by"
+_ANNOTATION = "meta.helm.sh/release-"
+_SERVER_SIDE = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid"})
+_PARALLEL = 16
+_SHOWN = 3
+
+
+class ChartValues(Effect):
+    """Done when the chart's schema takes the values; nothing is written anywhere."""
+
+    replace_on = frozenset[str]()
+    secret_outputs = frozenset[str]()
+    outputs = frozenset[str]()
+
+    def check(self, inputs: Values) -> list[Failure]:
+        """Everything that does not fit, at once; what is not known yet is checked when it is."""
+        if "source" not in inputs or "values" not in inputs:
+            return []
+        if found := list(source.problems(inputs["source"])):
+            return [Failure(f"source.{field}".rstrip("."), text) for field, text in found]
+        try:
+            chart = _contents(inputs["source"])
+        except AtollError as error:
+            return [Failure("source", " ".join(str(error).split()))]
+        if chart.schema is None:
+            return []
+        whole = values.complete(chart.defaults, inputs["values"])
+        return [Failure(*line.split(": ", 1)) for line in values.problems(chart.schema, whole)]
+
+    def same(self, name: str, old: Any, new: Any) -> bool:  # noqa: ARG002 - the protocol's
+        """Other values are proven by their check: the proof itself does not change."""
+        return True
+
+    def changes(self, changed: frozenset[str]) -> frozenset[str]:  # noqa: ARG002 - the protocol's
+        """There is nothing to change."""
+        return frozenset()
+
+    def stale(self, inputs: Values, outputs: Values) -> str | None:  # noqa: ARG002 - the protocol's
+        """A proof lasts."""
+        return None
+
+    def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
+        """The check was all."""
+        return Outcome(name, {})
+
+    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002 - the protocol's
+        """There is nothing to compare with."""
+        return Seen(inputs, outputs) if inputs else None
+
+    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002 - the protocol's
+        """The check was all."""
+        return Outcome(id, {})
+
+    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002 - the protocol's
+        """A proof leaves nothing behind."""
+
+
+class ReleasedObjects(Effect):
+    """Each object as helm wrote it. `drifted` are those that are not, a line each: declared is always none."""
+
+    replace_on = frozenset({"namespace", "release"})
+    secret_outputs = frozenset[str]()
+    outputs = frozenset({"objects"})
+
+    def check(self, inputs: Values) -> list[Failure]:  # noqa: ARG002 - the protocol's
+        """The component makes the inputs."""
+        return []
+
+    def changes(self, changed: frozenset[str]) -> frozenset[str]:
+        """Another revision may have other objects."""
+        return self.outputs if "revision" in changed else frozenset()
+
+    def stale(self, inputs: Values, outputs: Values) -> str | None:  # noqa: ARG002 - the protocol's
+        """Drift is seen by a look alone."""
+        return None
+
+    def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
+        """Puts back what somebody changed while helm was at it."""
+        api = Api(Kubeconfig.read(inputs["access"]))
+        release = _release(api, inputs)
+        objects = _objects(release)
+        for manifest, drift in _looked(api, objects):
+            if drift:
+                context.report(f"putting back {drift}")
+                api.apply(_body(api, manifest), manager=_MANAGER, force=True)
+        return Outcome(f"{release.namespace}/{release.name}", {"objects": len(objects)})
+
+    def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002 - the protocol's
+        """Compares every object with what helm would write."""
+        if not inputs:
+            return None
+        api = Api(Kubeconfig.read(inputs["access"]), read=LOOK_SECONDS)
+        release = latest(api, inputs["namespace"], inputs["release"])
+        if release is None:
+            return None
+        objects = _objects(release)
+        drifted = [drift for _, drift in _looked(api, objects) if drift]
+        return Seen({**inputs, "drifted": drifted}, {"objects": len(objects)})
+
+    def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002 - the protocol's
+        """Puts back what drifted."""
+        return self.create(id, inputs, context)
+
+    def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002 - the protocol's
+        """The release takes its objects along."""
+
+
+def _contents(wanted: Values) -> Contents:
+    if wanted.get("path"):
+        return contents.read(Path(wanted["path"]))
+    login = wanted.get("login") or {}
+    named = (wanted.get("oci", ""), wanted.get("repository", ""), wanted.get("chart", ""))
+    parts = (*named, wanted.get("version", ""), login.get("username", ""), login.get("password", ""))
+    return _downloaded(*map(str, parts), str(wanted.get("authority", "")))
+
+
+@lru_cache(64)
+def _downloaded(*parts: str) -> Contents:
+    """The parts of a chart that is not on this machine; an exact version and a digest stay what they are."""
+    oci, repository, name, version, username, password, authority = parts
+    wanted: dict[str, Any] = {"oci": oci, "repository": repository, "chart": name, "version": version}
+    if username or password:
+        wanted["login"] = {"username": username, "password": password}
+    with Helm() as helm:
+        return contents.read(helm.fetched(source.chart(wanted, _text(authority))))
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8") if path else ""
+    except OSError as error:
+        raise ArgsError(f"authority: found {path!r} ({error.strerror}); expected a readable file") from error
+
+
+def _release(api: Api, inputs: Values) -> Release:
+    found = latest(api, inputs["namespace"], inputs["release"])
+    if found is None:
+        raise NotReadyError(
+            f"release {inputs['namespace']}/{inputs['release']}: found none; expected what helm keeps of it"
+        )
+    return found
+
+
+def _objects(release: Release) -> list[Values]:
+    """The manifests of a release as helm writes them, marks included."""
+    found = [each for each in documents(release.manifest, f"release {release.name}") if each]
+    for manifest in found:
+        metadata = manifest["metadata"]
+        metadata.setdefault("namespace", release.namespace)
+        metadata["labels"] = {**(metadata.get("labels") or {}), _LABEL: "Helm"}
+        marks = {f"{_ANNOTATION}name": release.name, f"{_ANNOTATION}namespace": release.namespace}
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), **marks}
+    return found
+
+
+def _looked(api: Api, objects: list[Values]) -> Iterator[tuple[Values, str]]:
+    """Each object with what drifted of it; empty where nothing did."""
+    with ThreadPoolExecutor(_PARALLEL) as threads:
+        yield from zip(objects, threads.map(lambda each: _drift(api, each), objects), strict=True)
+
+
+def _drift(api: Api, manifest: Values) -> str:
+    """What a live object lacks of what helm would make of it now, told by a dry run of that."""
+    body = _body(api, manifest)
+    metadata = body["metadata"]
+    label = f"{body['kind']} {'/'.join(filter(None, (metadata.get('namespace'), metadata['name'])))}"
+    live = api.get(body)
+    if live is None:
+        return f"{label}: gone"
+    try:
+        wanted = api.apply(body, manager=_MANAGER, force=True, dry_run=True)
+    except ApiError as error:
+        return f"{label}: cannot be put back ({error})"
+    paths = list(_differences(_plain(wanted), _plain(live), ""))
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return f"{label}: {', '.join(paths[:_SHOWN])}{more}" if paths else ""
+
+
+def _body(api: Api, manifest: Values) -> Values:
+    kind = api.resource(manifest["apiVersion"], manifest["kind"])
+    if kind is None or kind.namespaced:
+        return manifest
+    metadata = {key: value for key, value in manifest["metadata"].items() if key != "namespace"}
+    return {**manifest, "metadata": metadata}
+
+
+def _plain(found: Values) -> Values:
+    """An object without what the server counts by itself."""
+    metadata = {key: value for key, value in found["metadata"].items() if key not in _SERVER_SIDE}
+    return {key: value for key, value in found.items() if key != "status"} | {"metadata": metadata}
+
+
+def _differences(wanted: Any, live: Any, path: str) -> Iterator[str]:
+    if isinstance(wanted, dict) and isinstance(live, dict):
+        for key in sorted(wanted.keys() | live.keys()):
+            yield from _differences(wanted.get(key), live.get(key), f"{path}.{key}" if path else str(key))
+    elif wanted != live:
+        yield path

@@ -1,0 +1,171 @@
+"""Releases by the engine in a real cluster: the chart `service` object by object, a chart with hooks by helm itself."""
+
+import pytest
+import yaml
+
+from atoll.charts import rendered
+from atoll.core.errors import ArgsError
+from conformance.kubernetes import charts
+from harness import helm
+
+_IMAGE = yaml.safe_load((helm.CASES / "image.yaml").read_text())
+_HOOK = """
+apiVersion: batch/v1
+kind: Job
+metadata: {name: hook, annotations: {helm.sh/hook: pre-install}}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+      containers:
+        - name: c
+          image: registry.example.test/hook
+          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+"""
+
+
+def _release(values, source=None, **more):
+    chosen = source or {"path": str(helm.CHART)}
+    return f"""
+from atoll.charts import Release
+Release("web", {{
+    "source": {chosen!r}, "kubernetes": cluster, "namespace": NAMESPACE, "access": KUBECONFIG, "values": {values!r},
+    **{more!r},
+}})
+"""
+
+
+_KINDS = {
+    "ConfigMap": "v1",
+    "Deployment": "apps/v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
+    "PodDisruptionBudget": "policy/v1",
+    "Service": "v1",
+    "ServiceAccount": "v1",
+}
+"""What the chart makes, and by which version."""
+
+
+def _marks(api, namespace):
+    """What changes of each object when somebody writes it, by kind."""
+    label = "app.kubernetes.io/managed-by=Helm"
+    found = {
+        kind: api.items(version, kind, namespace, labelSelector=label) for kind, version in _KINDS.items()
+    }
+    return {
+        kind: [
+            (
+                each["metadata"]["name"],
+                each["metadata"].get("generation", each["metadata"]["resourceVersion"]),
+            )
+            for each in entries
+        ]
+        for kind, entries in found.items()
+    }
+
+
+def _writes(run):
+    """How often a run wrote an object."""
+    return [op for _, op in run.order if op not in {"same", "refresh"}]
+
+
+@pytest.mark.timeout(240)
+def test_a_release_lives_object_by_object(program, api, put):
+    settings = {"enable_config_map_mutable": True}
+    values = [_IMAGE, {"config": {"files": {"motd": "one"}}}]
+    program.write(_release(values), **settings).preview().succeeded()
+    program.up().succeeded()
+    first = _marks(api, program.namespace)
+    assert {kind: len(marks) for kind, marks in first.items()} == dict.fromkeys(_KINDS, 1)
+    assert program.up().succeeded().ops == {}
+    assert _marks(api, program.namespace) == first
+
+    program.write(_release([*values, {"config": {"files": {"motd": "two"}}}]), **settings)
+    assert _writes(program.up().succeeded()) == ["update", "update"]
+    second = _marks(api, program.namespace)
+    assert {kind for kind in _KINDS if first[kind] != second[kind]} == {"ConfigMap", "Deployment"}
+
+    ((name, _),) = second["ConfigMap"]
+    put("v1", "ConfigMap", name, "kubectl-edit", data={"motd": "other"})
+    program.refresh().succeeded()
+    assert _writes(program.up().succeeded()) == ["update"]
+    config = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": program.namespace},
+    }
+    assert api.get(config)["data"] == {"motd": "two"}
+
+    program.destroy().succeeded()
+    assert not any(_marks(api, program.namespace).values())
+
+
+@pytest.mark.timeout(240)
+def test_what_drifts_of_a_release_with_hooks_is_seen_and_put_back(program, api, put, tmp_path):
+    folder = charts.write(
+        tmp_path / "hooked",
+        {"one": charts.config("one"), "two": charts.config("two"), "hook": _HOOK},
+        {"text": "a"},
+    )
+    body = _release([{"text": "b"}], {"path": str(folder)}, hooks=True)
+    program.write(body).deploy()
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "hook", "namespace": program.namespace},
+    }
+    assert api.get(job)["status"]["succeeded"] == 1
+    assert program.refresh().succeeded().steps["web-objects"].changes == {}
+
+    put("v1", "ConfigMap", "one", data={"text": "other"})
+    two = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "two", "namespace": program.namespace},
+    }
+    api.delete(two)
+    seen = program.refresh().succeeded().steps["web-objects"].inputs["drifted"]
+    assert seen == [
+        f"ConfigMap {program.namespace}/one: data.text",
+        f"ConfigMap {program.namespace}/two: gone",
+    ]
+    assert program.preview().succeeded().ops == {"web-objects": "update"}
+    program.up().succeeded()
+    assert api.get(two)["data"] == {"text": "b"}
+    assert program.refresh().succeeded().steps["web-objects"].changes == {}
+
+    program.write(_release([{"text": "c"}], {"path": str(folder)}, hooks=True))
+    assert program.up().succeeded().ops == {"web-release": "update", "web-objects": "update"}
+    assert api.get(two)["data"] == {"text": "c"}
+    program.destroy().succeeded()
+    assert api.get(two) is None
+
+
+def test_wrong_values_are_told_all_at_once_before_anything_is_made(program):
+    values = [_IMAGE, {"replica": 3, "port": "http", "image": {"digest": "latest"}}]
+    said = " ".join(program.write(_release(values)).preview().errors)
+
+    assert "values.replica: found an unknown name; expected one of: " in said
+    assert "Did you mean 'replicas'?" in said
+    assert "values.port: found a text; expected " in said
+    assert "values.image.digest: found a text; expected " in said
+
+
+@pytest.mark.parametrize("name", ["plain", "worker"])
+def test_what_is_rendered_for_many_clusters_is_what_helm_renders(name):
+    values = [_IMAGE, yaml.safe_load(helm.case(name).read_text())]
+    made = rendered({"path": str(helm.CHART)}, name, "shop", values)
+
+    kept = helm.documents((helm.CASES / "rendered" / f"{name}.yaml").read_text())
+    for each in kept:
+        each["metadata"].setdefault("namespace", "shop")
+    assert made == kept
+
+
+def test_what_cannot_go_to_many_clusters_is_refused(tmp_path):
+    hooked = charts.write(tmp_path / "hooked", {"hook": _HOOK})
+    with pytest.raises(ArgsError, match=r"found hooks \(Job hook\)"):
+        rendered({"path": str(hooked)}, "web", "shop")
+    with pytest.raises(ArgsError, match=r"release web: values\.image\.digest: found none"):
+        rendered({"path": str(helm.CHART)}, "web", "shop", [{"image": {"repository": "r.example.test/a"}}])
