@@ -33,6 +33,8 @@ class ReleaseArgs(TypedDict):
     """Whether the chart has hooks: helm itself makes the release then, and the engine sees it as one thing."""
     access: NotRequired[pulumi.Input[str]]
     """The cluster's kubeconfig, by which the objects of a release with hooks are looked at."""
+    after: NotRequired[Sequence[pulumi.Resource]]
+    """What must be there before: the namespace, or what brings it."""
     timeout_seconds: NotRequired[int]
     """How long helm waits for anything of a release with hooks; 300 unless given."""
 
@@ -51,6 +53,7 @@ class Release(Component):
         self._values = layers.merged(args.get("values", ()))
         inputs = {"source": self._source(), "values": self._values}
         self._checked = ChartValues(self.child("values"), inputs, self.options())
+        self._before = [self._checked, *args.get("after", ())]
         self.gate = self._by_helm() if args.get("hooks") else self._by_objects()
         self.ready = self.gate.urn
         self.register_outputs({})
@@ -62,7 +65,7 @@ class Release(Component):
             resource_prefix=self.name,
             repository_opts=self._repository(pulumi.FileAsset),
             **self._common(),
-            opts=self.options(depends_on=[self._checked], providers=[self._args["kubernetes"]]),
+            opts=self.options(depends_on=self._before, providers=[self._args["kubernetes"]]),
         )
 
     def _by_helm(self) -> ReleasedObjects:
@@ -78,7 +81,7 @@ class Release(Component):
             repository_opts=self._repository(str),
             timeout=args.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS),
             **self._common(),
-            opts=self.options(depends_on=[self._checked], provider=args["kubernetes"]),
+            opts=self.options(depends_on=self._before, provider=args["kubernetes"]),
         )
         inputs = {
             "access": pulumi.Output.secret(args["access"]),

@@ -96,7 +96,8 @@ def _expected(error: jsonschema.ValidationError) -> str:
 
 def _described(schema: Mapping[str, Any], name: str) -> str:
     child = schema.get("properties", {}).get(name, {})
-    return str(child.get("description") or "it to be there").rstrip(".")
+    told = str(child.get("description") or "").rstrip(".")
+    return f"one ({told})" if told else "one"
 
 
 def _near(name: str, known: list[str]) -> str:

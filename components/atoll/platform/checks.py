@@ -12,6 +12,7 @@ from atoll.platform.declaration import (
     Kubeconfig,
     Override,
     Propagation,
+    Release,
     SealedSecret,
     State,
 )
@@ -93,7 +94,9 @@ def _unknown(path: Path, found: Iterable[str], known: list[str], what: str) -> I
             yield (*path, index), unknown(name, known, what)
 
 
-def _targeted(declared: Declaration) -> Iterator[tuple[Path, Propagation | Override | SealedSecret]]:
+def _targeted(
+    declared: Declaration,
+) -> Iterator[tuple[Path, Propagation | Override | SealedSecret | Release]]:
     """Everything that goes to groups and clusters; an override comes after its propagation."""
     for name, propagation in declared.propagations.items():
         yield ("propagations", name), propagation
@@ -101,6 +104,8 @@ def _targeted(declared: Declaration) -> Iterator[tuple[Path, Propagation | Overr
             yield ("propagations", name, "overrides", index), override
     for name, secret in declared.sealed_secrets.items():
         yield ("sealedSecrets", name), secret
+    for name, release in declared.releases.items():
+        yield ("releases", name), release
 
 
 def circles(groups: Groups) -> Iterator[Finding]:

@@ -4,8 +4,10 @@ from typing import Any, cast
 
 import pulumi
 
+from atoll.charts import ChartSource, Release, ReleaseArgs, rendered
 from atoll.cluster import Cluster, ClusterArgs
 from atoll.cluster.component import Driver
+from atoll.core import naming
 from atoll.federation import (
     Concealed,
     ControlPlane,
@@ -18,7 +20,7 @@ from atoll.federation import (
     PropagationArgs,
 )
 from atoll.federation.control_plane import ControlPlaneDriver
-from atoll.platform import inventory, sealed_secrets
+from atoll.platform import inventory, releases, sealed_secrets
 from atoll.secrets import Grant, Key, KeyArgs, KeySpec, SealedSecret, SealedSecretArgs, SopsFile
 from atoll.secrets.local import seat
 from atoll.secrets.sops_forms import Form
@@ -47,6 +49,18 @@ class Platform:
         self.deliveries = {
             name: Propagation(sealed_secrets.propagation(name), self._delivery(name, settings))
             for name, settings in declared.sealed_secrets.items()
+        }
+        self._declared = declared
+        carried = {name: each for name, each in declared.releases.items() if not each.hooks}
+        self.carried = {
+            name: Propagation(releases.propagation(name), self._carried(name, settings))
+            for name, settings in carried.items()
+        }
+        self.releases = {
+            (name, cluster): Release(naming.child(name, cluster), self._release(name, cluster, settings))
+            for name, settings in declared.releases.items()
+            for cluster in settings.clusters
+            if settings.hooks
         }
 
     @property
@@ -113,6 +127,40 @@ class Platform:
             clusters=settings.clusters,
             after=[resource for resource in found if resource],
             timeout_seconds=int(settings.timeout.total_seconds()),
+        )
+
+    def _carried(self, name: str, settings: inventory.Release) -> PropagationArgs:
+        """The objects of a release that goes to its clusters as all else does."""
+        namespace = sealed_secrets.home(settings.namespace)
+        found = (each.resource_of(namespace) for each in self.propagations.values())
+        chart = {**settings.chart}
+        if "path" in chart:
+            chart["path"] = str(self._declared.project / chart["path"])
+        return PropagationArgs(
+            control_plane=self.control_plane,
+            resources=rendered(chart, name, settings.namespace, [settings.values]),
+            clusters=settings.clusters,
+            after=[resource for resource in found if resource],
+            timeout_seconds=int(settings.timeout.total_seconds()),
+        )
+
+    def _release(self, name: str, cluster: str, settings: inventory.Release) -> ReleaseArgs:
+        """A release that helm makes in one cluster, once its namespace is there."""
+        bringing = (
+            each
+            for each, declared in self._declared.propagations.items()
+            if cluster in declared.clusters and sealed_secrets.brings(declared, settings.namespace)
+        )
+        return ReleaseArgs(
+            source=cast("ChartSource", settings.chart),
+            kubernetes=self.clusters[cluster].kubernetes,
+            access=self.clusters[cluster].access,
+            namespace=settings.namespace,
+            release_name=name,
+            values=[settings.values],
+            hooks=True,
+            timeout_seconds=int(settings.timeout.total_seconds()),
+            after=[self.propagations[each].gate for each in bringing],
         )
 
 

@@ -360,6 +360,28 @@ class Key(Declared):
     import_: Text | None = Field(default=None, alias="import")
 
 
+class Chart(Declared):
+    """Where a chart comes from: `oci` by digest, or `chart` of an exact `version` in a `repository`, or a `path`."""
+
+    oci: Text | None = None
+    repository: Text | None = None
+    chart: Text | None = None
+    version: Text | None = None
+    path: Text | None = None
+
+
+class Release(Declared):
+    """A chart with its values, and the clusters that it goes to; with `hooks` helm makes it in each by itself."""
+
+    chart: Chart
+    namespace: Text
+    groups: list[Name] = Field(default_factory=list)
+    clusters: list[Name] = Field(default_factory=list)
+    values: dict[str, Any] = Field(default_factory=dict)
+    hooks: Flag = False
+    timeout: Duration = timedelta(minutes=5)
+
+
 class Declaration(Declared):
     """A whole inventory."""
 
@@ -372,3 +394,4 @@ class Declaration(Declared):
     propagations: dict[str, Propagation] = Field(default_factory=dict)
     sealed_secrets: dict[str, SealedSecret] = Field(default_factory=dict)
     keys: dict[str, Key] = Field(default_factory=dict)
+    releases: dict[str, Release] = Field(default_factory=dict)

@@ -142,6 +142,22 @@ class Key:
 
 
 @dataclass(frozen=True)
+class Release:
+    """A chart of some clusters, by sorted names: `chart` is a `ChartSource` of atoll.charts.
+
+    `hooks` lets helm make it in each cluster by itself. `declared` is the line and path that say so.
+    """
+
+    chart: Mapping[str, str]
+    namespace: str
+    clusters: tuple[str, ...]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    hooks: bool = False
+    timeout: timedelta = timedelta(minutes=5)
+    declared: str = ""
+
+
+@dataclass(frozen=True)
 class Inventory:
     """One environment. `project` is the checkout, `groups` are the names of each group's clusters, sorted.
 
@@ -158,3 +174,9 @@ class Inventory:
     sealed_secrets: Mapping[str, SealedSecret] = field(default_factory=dict)
     keys: Mapping[str, Key] = field(default_factory=dict)
     state: State | None = None
+    releases: Mapping[str, Release] = field(default_factory=dict)
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """The programs that it uses beside those of every environment."""
+        return ("helm",) if self.releases else ()

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from atoll.core.errors import ArgsError, UnavailableError
+from atoll.charts import contents, values
+from atoll.core.errors import ArgsError, SettingsError, UnavailableError
 from atoll.kubernetes import Kubeconfig
 from atoll.platform import inventory
 from atoll.platform.inventory import Inventory
@@ -11,8 +12,11 @@ from atoll.platform.inventory import Inventory
 def preflight(declared: Inventory) -> None:
     """Looks whether every kubeconfig is there and has its context, and every sealed file; nobody is asked.
 
+    Charts on this machine have to take their values; others are looked at when they are rendered.
+
     Raises:
-        UnavailableError: some are not, one line each.
+        UnavailableError: some files are not there, one line each.
+        SettingsError: a chart does not take its values, one line for each of them.
     """
     named = [declared.control_plane.kubeconfig, *(each.kubeconfig for each in declared.clusters.values())]
     lines = [line for each in named if each and (line := _problem(each, declared.project))]
@@ -20,6 +24,24 @@ def preflight(declared: Inventory) -> None:
     lines += [line for each in files if each and (line := _unreadable(each, declared.project))]
     if lines:
         raise UnavailableError("\n".join(lines))
+    wrong = [line for each in declared.releases.values() for line in _refused(each, declared.project)]
+    if wrong:
+        raise SettingsError(*wrong)
+
+
+def _refused(release: inventory.Release, project: Path) -> list[str]:
+    """What a chart on this machine does not take of its values."""
+    if "path" not in release.chart:
+        return []
+    try:
+        chart = contents.read(project / release.chart["path"])
+    except ArgsError as error:
+        text = str(error).removeprefix("chart: ").replace(f"{project}/", "")
+        return [f"{release.declared}.chart.path: {text}"]
+    if chart.schema is None:
+        return []
+    whole = values.complete(chart.defaults, release.values)
+    return [f"{release.declared}.{line}" for line in values.problems(chart.schema, whole)]
 
 
 def _problem(kubeconfig: inventory.Kubeconfig, project: Path) -> str | None:

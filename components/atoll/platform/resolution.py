@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from atoll.core.errors import SettingsError
-from atoll.platform import checks, declaration, keys, manifests, sealed_secrets, tree, variables
+from atoll.platform import checks, declaration, keys, manifests, releases, sealed_secrets, tree, variables
 from atoll.platform.declaration import Declaration, Driver
 from atoll.platform.groups import Groups
 from atoll.platform.inventory import (
@@ -15,6 +15,7 @@ from atoll.platform.inventory import (
     Kms,
     Kubeconfig,
     Propagation,
+    Release,
     SealedSecret,
     State,
 )
@@ -24,7 +25,7 @@ from atoll.platform.propagations import Resolution, Scopes
 from atoll.platform.tree import Node
 
 _DEFAULT_NODES = 1
-_NAMED = ("groups", "clusters", "propagations", "keys", sealed_secrets.SECTION)
+_NAMED = ("groups", "clusters", "propagations", "keys", sealed_secrets.SECTION, releases.SECTION)
 _GIVING = ("driver", "children", "clusters")
 """What decides which driver a group gives to whom."""
 
@@ -48,7 +49,11 @@ def resolve(root: Node, found: list[Problem], environment: str, project: Path) -
         brought = inventory.propagations
         # A namespace may be in one that something was left out of.
         if parsed.whole("propagations") and all(each.resources for each in brought.values()):
-            for path, text in sealed_secrets.homeless(inventory.sealed_secrets, brought):
+            lost = [
+                *sealed_secrets.homeless(sealed_secrets.SECTION, inventory.sealed_secrets, brought),
+                *sealed_secrets.homeless(releases.SECTION, inventory.releases, brought),
+            ]
+            for path, text in lost:
                 problems.add(path, text)
     if problems.lines or inventory is None:
         raise SettingsError(*problems.lines)
@@ -68,6 +73,7 @@ def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
         *checks.shared_kubeconfigs(declared),
         *checks.circles(groups),
         *sealed_secrets.problems(declared, _whole(parsed).sealed_secrets),
+        *releases.problems(declared, _whole(parsed).releases),
     ]
     if parsed.whole("controlPlane"):
         plane = declared.control_plane
@@ -91,6 +97,7 @@ def _whole(parsed: Parsed) -> Declaration:
     update = {
         "propagations": _whole_of(parsed, "propagations", declared.propagations),
         "sealed_secrets": _whole_of(parsed, sealed_secrets.SECTION, declared.sealed_secrets),
+        "releases": _whole_of(parsed, releases.SECTION, declared.releases),
     }
     return declared.model_copy(update=update)
 
@@ -127,6 +134,7 @@ class _Resolver:
             groups=self._groups.members,
             propagations=self._propagations(clusters),
             sealed_secrets=self._sealed_secrets(),
+            releases=self._releases(),
             keys={name: keys.resolved(environment, name, key) for name, key in self._declared.keys.items()},
             kms=Kms(str(kms.driver), kms.key or "", kms.region or "", kms.endpoint),
             state=State(state.bucket, state.region, state.endpoint) if state else None,
@@ -177,6 +185,14 @@ class _Resolver:
             path = (sealed_secrets.SECTION, name, "sops")
             where = f"{tree.mark(self._root, path)}: {tree.dotted(path)}"
             found[name] = sealed_secrets.resolve(each, self._groups, where)
+        return found
+
+    def _releases(self) -> dict[str, Release]:
+        found = {}
+        for name, each in self._declared.releases.items():
+            path = (releases.SECTION, name)
+            where = f"{tree.mark(self._root, path)}: {tree.dotted(path)}"
+            found[name] = releases.resolve(each, self._groups, where)
         return found
 
     def _refuse_twice(self, propagations: Mapping[str, Propagation]) -> None:

@@ -63,10 +63,12 @@ def resolve(declared: SealedSecret, groups: Groups, where: str) -> inventory.Sea
 
 
 def homeless(
-    secrets: Mapping[str, inventory.SealedSecret], propagations: Mapping[str, Propagation]
+    section: str,
+    found_there: Mapping[str, inventory.SealedSecret | inventory.Release],
+    propagations: Mapping[str, Propagation],
 ) -> Iterator[Finding]:
-    """Secrets for clusters that do not get their namespace."""
-    for name, secret in secrets.items():
+    """Secrets and releases for clusters that do not get their namespace."""
+    for name, secret in found_there.items():
         brought = {
             cluster
             for each in propagations.values()
@@ -79,7 +81,7 @@ def homeless(
                 f"found {shown(secret.namespace)}, which no propagation brings to {choice(missing, 'and')}"
             )
             yield (
-                (SECTION, name, "namespace"),
+                (section, name, "namespace"),
                 f"{found}; expected one with that Namespace among its resources",
             )
 
