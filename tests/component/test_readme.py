@@ -88,11 +88,12 @@ def test_the_keys_of_the_inventory_are_those_of_its_models():
     assert _keys(Cluster) - _keys(Group) <= set(re.findall(r"\b(\w+)\b", rows["clusters"]))
 
 
-def test_the_library_snippet_runs():
-    (snippet,) = _blocks("python")
+def test_the_library_snippets_run_one_after_the_other():
+    snippets = "\n".join(_blocks("python"))
 
-    found = recording.record(lambda: exec(snippet, {}), "dev")  # noqa: S102 - it is our own README
+    found = recording.record(lambda: exec(snippets, {}), "dev")  # noqa: S102 - it is our own README
 
+    assert {each.name for each in found.of_type("atoll:index:Release")} == {"shop"}
     assert {each.name for each in found.of_type("atoll:index:Member")} == {"lagoon"}
 
 

@@ -24,6 +24,10 @@ _OUTPUTS = (
 )
 
 
+_HELM_RELEASE = "kubernetes:helm.sh/v3:Release"
+"""The one resource of somebody else's whose output a component asks for."""
+
+
 @dataclass(frozen=True)
 class Registered:
     """One resource as the program registered it; `inputs` keep the marks of secrets."""
@@ -89,6 +93,8 @@ def _outputs(request: resource_pb2.RegisterResourceRequest) -> struct_pb2.Struct
         for name in _OUTPUTS:
             if name not in made.fields:
                 made.fields[name].string_value = f"{request.name}/{name}"
+    if request.type == _HELM_RELEASE:
+        made.fields["status"].struct_value.update({"revision": 1})
     for name in request.additionalSecretOutputs:
         secret = made.fields[name].struct_value
         value = f"{request.name}/{name}"

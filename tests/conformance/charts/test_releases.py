@@ -1,12 +1,15 @@
 """Releases by the engine in a real cluster: the chart `service` object by object, a chart with hooks by helm itself."""
 
+import shutil
+
 import pytest
 import yaml
 
 from atoll.charts import rendered
 from atoll.core.errors import ArgsError
 from conformance.kubernetes import charts
-from harness import helm
+from harness import environments, helm
+from harness.recording import plain
 
 _IMAGE = yaml.safe_load((helm.CASES / "image.yaml").read_text())
 _HOOK = """
@@ -161,6 +164,52 @@ def test_what_is_rendered_for_many_clusters_is_what_helm_renders(name):
     for each in kept:
         each["metadata"].setdefault("namespace", "shop")
     assert made == kept
+
+
+def _declared(values):
+    """Two releases of the guestbook's namespace: one for a group, one with hooks for a cluster."""
+    values["releases"] = {
+        "shop": {
+            "chart": {"path": "charts/service"},
+            "namespace": "guestbook",
+            "groups": ["north"],
+            "values": _IMAGE,
+        },
+        "hooked": {
+            "chart": {"path": "charts/service"},
+            "namespace": "guestbook",
+            "clusters": ["motu"],
+            "values": _IMAGE,
+            "hooks": True,
+        },
+    }
+
+
+def test_a_declared_release_goes_where_its_groups_say(tmp_path):
+    stacks = tmp_path / "stacks"
+    shutil.copytree(environments.STACKS, stacks)
+    (tmp_path / "charts").symlink_to(helm.CHART.parent)
+    values = yaml.safe_load((stacks / "dev.yaml").read_text())
+    _declared(values)
+    (stacks / "dev.yaml").write_text(yaml.safe_dump(values))
+    before = environments.recorded("dev").resources
+    made = environments.built(stacks, "dev").resources
+    added = {urn.partition("::atoll::")[2]: each for urn, each in made.items() if urn not in before}
+
+    assert all(each.inputs == made[urn].inputs for urn, each in before.items())
+    placed = added[
+        "atoll:index:Propagation$kubernetes:policy.karmada.io/v1alpha1:ClusterPropagationPolicy::shop-release-placement"
+    ]
+    affinity = plain(placed.inputs)["spec"]["placement"]["clusterAffinity"]["clusterNames"]
+    assert affinity == ["lagoon", "reef"]
+    assert (
+        "atoll:index:Propagation$kubernetes:apps/v1:Deployment::control-plane-deployment.apps.guestbook.shop"
+        in added
+    )
+    release = added["atoll:index:Release$kubernetes:helm.sh/v3:Release::hooked-motu-release"]
+    assert plain(release.inputs)["name"] == "hooked"
+    assert added["atoll:index:Release$atoll:index:ReleasedObjects::hooked-motu-objects"]
+    assert not any("shop-motu" in name or "hooked-lagoon" in name for name in added)
 
 
 def test_what_cannot_go_to_many_clusters_is_refused(tmp_path):

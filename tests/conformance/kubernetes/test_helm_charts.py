@@ -107,19 +107,6 @@ def test_a_chart_lives_as_its_objects_definitions_first_and_hooks_left_out(helm_
     assert (data("one"), data("two")) == (None, None)
 
 
-def test_what_drifted_is_seen_by_a_refresh_and_put_back(helm_program, put, data):
-    """Source: CHART ("Chart Resource", its objects are resources of their own)."""
-    program = helm_program
-    charts.write(program.folder / "drifts", {"one": charts.config("one")}, {"text": "a"})
-    program.write(_chart('chart="./drifts", namespace=NAMESPACE'), enable_config_map_mutable=True)
-    program.up().succeeded()
-
-    put("v1", "ConfigMap", "one", "kubectl-edit", data={"text": "other"})
-    assert program.refresh().succeeded().steps[f"web:{program.namespace}/one"].changes
-    assert program.up().succeeded().ops == {f"web:{program.namespace}/one": "update"}
-    assert data("one") == {"text": "a"}
-
-
 def test_templates_see_the_cluster_the_release_and_what_is_served(helm_program, put, data, api):
     """Source: HELM (chart_template_guide/builtin_objects, functions_and_pipelines: lookup)."""
     program = helm_program
@@ -237,14 +224,6 @@ def test_a_repository_lets_in_who_has_a_login_and_tells_who_has_not(helm_program
         ('chart="./schema", post_renderer={"command": "true"}', "postRenderer: found an input"),
         ('chart="./schema", values={"text": 1}', "at '/text': got number, want string"),
         ('chart="./none"', "none"),
-        (
-            'chart="stored", repository_opts={"repo": "stable"}',
-            "found repository 'stable'; expected its address",
-        ),
-        (
-            'chart="./schema", value_yaml_files=[pulumi.StringAsset("a: [1")]',
-            "valueYamlFiles[0]: found no YAML",
-        ),
     ],
 )
 def test_what_no_chart_can_be_made_of_is_refused_in_one_line(body, says, helm_program):
