@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from atoll.core import naming
 from atoll.platform.problems import choice
-from atoll.secrets import grants, key_rules, message
+from atoll.secrets import generated, grants, key_rules, message
 from atoll.secrets import keys as kms_keys
 
 MOST_NODES = 500
@@ -197,6 +197,12 @@ SecretKey = Annotated[
     str, _reads(_secret_key), Expected("a key of a Secret: A-Z, a-z, 0-9, '-', '_' and '.', at most 253")
 ]
 SealedValues = Annotated[dict[SecretKey, SealedValue], BeforeValidator(_map_of_sealed)]
+Length = Annotated[
+    int,
+    Field(ge=generated.CHARACTERS[0], le=generated.CHARACTERS[1]),
+    Expected("a number of characters from {} to {}".format(*generated.CHARACTERS)),
+]
+GeneratedValues = dict[SecretKey, Length]
 Rotation = Annotated[
     timedelta | None,
     _reads(_rotation),
@@ -320,7 +326,10 @@ class Propagation(Declared):
 
 
 class SealedSecret(Declared):
-    """A Secret of some clusters: its sealed `values` by key, or a file that sops encrypted; `key` is one of `keys`."""
+    """A Secret of some clusters: its sealed `values` by key, a file that sops encrypted, or lengths of `generated` ones.
+
+    `key` is one of `keys`.
+    """
 
     namespace: Text
     type: Text = "Opaque"
@@ -329,6 +338,7 @@ class SealedSecret(Declared):
     clusters: list[Name] = Field(default_factory=list)
     values: SealedValues = Field(default_factory=dict)
     sops: Text | None = None
+    generated: GeneratedValues = Field(default_factory=dict)
     timeout: Duration = timedelta(seconds=60)
 
 
