@@ -5,7 +5,7 @@ import json
 import pytest
 
 from atoll.core import naming
-from atoll.platform import load
+from atoll.platform import load, sealed_secrets
 from harness import environments, sealing
 from harness.recording import open_texts, plain
 
@@ -136,7 +136,8 @@ def test_every_cluster_of_the_inventory_is_there(name):
     declared, record = load(environments.STACKS, name), environments.recorded(name)
 
     assert {each.name for each in record.of_type(":index:Member")} == set(declared.clusters)
-    assert {each.name for each in record.of_type(":index:Propagation")} == set(declared.propagations)
+    sealed = {sealed_secrets.propagation(name) for name in declared.sealed_secrets}
+    assert {each.name for each in record.of_type(":index:Propagation")} == {*declared.propagations, *sealed}
 
 
 def _awaited(record, resource):

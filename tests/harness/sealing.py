@@ -14,10 +14,8 @@ def text(content: str) -> str:
 
 def add(values: dict[str, Any], content: str = "once") -> None:
     """Adds one, for all clusters but the last, to an inventory with the guestbook."""
-    values["sealedSecrets"] = {
-        NAME: {
-            "namespace": NAMESPACE,
-            "clusters": list(values["clusters"])[:-1],
-            "values": {"password": text(content), "user": text("ada")},
-        }
+    values["sealedSecrets"][NAME] = {
+        "namespace": NAMESPACE,
+        "clusters": list(values["clusters"])[:-1],
+        "values": {"password": text(content), "user": text("ada")},
     }

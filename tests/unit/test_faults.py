@@ -1,8 +1,10 @@
 """What the machine may do to a run: a full disk, a folder that cannot be written, few open files, another clock."""
 
+import ctypes
 import errno
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -145,6 +147,8 @@ def engine(tmp_path):
     process = psutil.Popen(
         [script], env={**os.environ, "PULUMI_BACKEND_URL": backend["PULUMI_BACKEND_URL"]}, process_group=0
     )
+    # Between its start and its first instruction nobody can read its variables.
+    until(process.environ)
     yield process
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -238,6 +242,21 @@ def test_what_keeps_a_process_from_running_is_told(tmp_path, monkeypatch, log, t
             assert len(lines) == int(bool(expected))
             assert all(line.startswith((expected or "").format(port=port, folder=tmp_path)) for line in lines)
             assert obstacles.of_cluster(environment, "heron") == []
+
+
+def test_too_few_inotify_instances_are_told_with_how_to_raise_them(tmp_path, monkeypatch):
+    environment, ours = Environment(tmp_path, "e", tmp_path), ctypes.CDLL(None).inotify_init1(os.O_CLOEXEC)
+    (tmp_path / "allowed").write_text("1")
+    monkeypatch.setattr(limits, "_INSTANCES", tmp_path / "allowed")
+    log = "webhook server exits unexpectedly: too many open files\n"
+    monkeypatch.setattr(Supervisor, "processes", lambda _self: _supervised(environment, log))
+
+    (line,) = obstacles.of_cluster(environment, "tern")
+    os.close(ours)
+
+    assert re.fullmatch(r"tern\.etcd: fs\.inotify\.max_user_instances: found \d+ of 1 in use; .*=1024", line)
+    (tmp_path / "allowed").write_text("1000000")
+    assert "found too many open files" in obstacles.of_cluster(environment, "tern")[0]
 
 
 @pytest.mark.parametrize(("made", "stale"), [(STEP, True), (-STEP, False), (timedelta(seconds=30), False)])

@@ -101,6 +101,19 @@ def test_a_silent_cluster_is_told_once_in_the_place_of_all_that_its_resources_sa
     assert screen.problems == [told]
 
 
+def test_what_is_wrong_with_a_cluster_that_came_back_is_shown(reached, server, tmp_path, monkeypatch):
+    asked, screen = reached()
+    assert asked.silence("heron")
+    (tmp_path / "heron.kubeconfig").write_text(Kubeconfig(server(_Answering)).text())
+    monkeypatch.setattr(reach, "_AGAIN", 0)
+    said = _problem("its nodes are gone", "heron")
+
+    asked.listen(said)
+
+    assert screen.problems == [said]
+    assert asked.finish() == {}
+
+
 def test_what_is_wrong_with_a_cluster_that_answers_is_shown(reached):
     asked, screen = reached()
     said = [_problem("its nodes are gone", "tern"), _problem("the program failed")]

@@ -14,6 +14,7 @@ from atoll.automation import custody, words
 from atoll.automation.envelopes import Desk
 from atoll.automation.secrets import app
 from atoll.automation.show import Screen
+from atoll.core import command
 from atoll.core.errors import ArgsError, IntegrityError
 from atoll.host import Environment
 from atoll.secrets import kms
@@ -23,6 +24,11 @@ from harness import keys
 PROJECT = Path(__file__).parents[2]
 LARGE = bytes(range(256)) * 8 * 1024
 ALIAS = "alias/atoll-dev"
+
+
+def test_no_command_waits_for_the_library_of_programs_or_of_clouds():
+    seen = "import sys; from atoll.automation import command_line; print({*sys.modules} & {'boto3', 'grpc', 'pulumi'})"
+    assert command.run([sys.executable, "-c", seen]).stdout == "set()\n"
 
 
 @pytest.fixture(scope="module")

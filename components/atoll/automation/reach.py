@@ -20,7 +20,7 @@ from atoll.host import Environment
 from atoll.host.hearing import Hearing
 
 _AGAIN = 5.0
-"""Seconds after which a cluster that answered is asked again when its resources fail: it may have died since."""
+"""Seconds after which a cluster is asked again when its resources fail: it may have died or come back since."""
 _PLANE_PATIENCE = timedelta(seconds=15)
 """A plane whose API server was just killed is back in less."""
 _PAUSE = 0.5
@@ -98,7 +98,9 @@ class Reach:
         """Whether a cluster with which something is wrong does not answer at all."""
         if name is None or name not in self._places:
             return False
-        if not self.silence(name) and time.monotonic() - self._asked[name][0] > _AGAIN:
+        # Of what was told once nothing more is said: to ask the dead again would hold up the others' news.
+        is_open = name not in self._told or not self.silence(name)
+        if is_open and time.monotonic() - self._asked[name][0] > _AGAIN:
             self._ask(name)
         reason = self.silence(name)
         if reason:

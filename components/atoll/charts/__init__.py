@@ -1,7 +1,6 @@
 """Helm charts: where they come from, what values they take, and their releases."""
 
-from atoll.charts.release import Release, ReleaseArgs
-from atoll.charts.rendering import rendered
-from atoll.charts.source import ChartLogin, ChartSource
+import lazy_loader
 
-__all__ = ["ChartLogin", "ChartSource", "Release", "ReleaseArgs", "rendered"]
+# Whoever asks for a part of it alone need not wait for Pulumi; the stub beside this file says what is where.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -14,6 +14,8 @@ _EXACT = re.compile(
 )
 """Source: https://semver.org; Helm allows the v."""
 _WAYS = ("oci", "repository", "path")
+NAMED = ("oci", "repository", "chart", "version", "path")
+"""The fields that name a chart."""
 
 
 class ChartLogin(TypedDict):

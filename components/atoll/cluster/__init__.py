@@ -1,6 +1,6 @@
 """Clusters, whoever runs them: the `local` driver makes one on this machine, `kubeconfig` takes one up."""
 
-from atoll.cluster.component import Cluster, ClusterArgs
-from atoll.cluster.provider import kubernetes_provider
+import lazy_loader
 
-__all__ = ["Cluster", "ClusterArgs", "kubernetes_provider"]
+# Whoever asks for a part of it alone need not wait for Pulumi; the stub beside this file says what is where.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

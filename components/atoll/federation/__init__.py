@@ -1,18 +1,6 @@
 """Many clusters as one: a Karmada control plane, its members, and what is propagated to them."""
 
-from atoll.federation.concealed import Concealed
-from atoll.federation.control_plane import ControlPlane, ControlPlaneArgs
-from atoll.federation.member import Member, MemberArgs
-from atoll.federation.propagation import Override, Patch, Propagation, PropagationArgs
+import lazy_loader
 
-__all__ = [
-    "Concealed",
-    "ControlPlane",
-    "ControlPlaneArgs",
-    "Member",
-    "MemberArgs",
-    "Override",
-    "Patch",
-    "Propagation",
-    "PropagationArgs",
-]
+# Whoever asks for a part of it alone need not wait for Pulumi; the stub beside this file says what is where.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -90,11 +90,10 @@ class Helm:
             words = chart.words(self.folder)
             if chart.is_listed:
                 self.run("repo", "update")
-            self.run("pull", *words, "--untar", "--untardir", place)
+            files.folder(place)
+            self.run("pull", *words, "--destination", place)
         except HelmError as error:
             raise HelmError(f"{chart.label}: {error}") from error
-        for archive in place.glob("*.tgz"):
-            archive.unlink()
 
     def template(self, release: str, chart: Path, values: Any, options: Sequence[str] = ()) -> str:
         """The manifests that a chart makes of values, as a stream of YAML documents.

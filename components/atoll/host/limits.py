@@ -1,6 +1,10 @@
-"""What the system grants a process: how many files it may have open."""
+"""What the system grants: how many files a process may have open, how many inotify instances a user."""
 
+import os
 import resource
+from pathlib import Path
+
+import psutil
 
 from atoll.core.errors import UnavailableError
 
@@ -10,6 +14,8 @@ itself and lets the other connections wait for ever.
 
 Source: etcd-io/etcd, server/embed/serve.go and server/embed/etcd.go (reservedInternalFDNum).
 """
+_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
+_ENOUGH_INSTANCES = 1024
 
 
 def raise_open_files() -> None:
@@ -31,6 +37,32 @@ def require_open_files() -> None:
             f"open files: found a limit of {hard}; expected {OPEN_FILES} (an API server's connections to its store). "
             f"Run in a new shell, or let root raise it: prlimit --nofile={OPEN_FILES} --pid $$"
         )
+
+
+def lacking_watchers() -> str | None:
+    """What is wrong where this user has hardly an inotify instance left, or None.
+
+    A local cluster takes about seven, which a program that finds none calls "too many open files" as well.
+    """
+    allowed = int(_INSTANCES.read_text()) if _INSTANCES.exists() else 0
+    used = sum(_watchers(process) for process in psutil.process_iter()) if allowed else 0
+    if used * 10 < allowed * 9 or not allowed:
+        return None
+    return (
+        f"fs.inotify.max_user_instances: found {used} of {allowed} in use; expected more to be free. "
+        f"Let root raise it: sysctl -w fs.inotify.max_user_instances={max(_ENOUGH_INSTANCES, 2 * allowed)}"
+    )
+
+
+def _watchers(process: psutil.Process) -> int:
+    """How many inotify instances a process of this user holds; none of one that may not be looked at or is gone."""
+    folder = Path(f"/proc/{process.pid}/fd")
+    try:
+        if process.uids().real != os.getuid():
+            return 0
+        return sum(str(entry.readlink()) == "anon_inode:inotify" for entry in folder.iterdir())
+    except (OSError, psutil.Error):
+        return 0
 
 
 def _is_less(limit: int, wanted: int) -> bool:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import psutil
 
+from atoll.host import limits
 from atoll.host.environment import Environment
 from atoll.host.supervisor import Supervisor
 
 _STUCK = {"BACKOFF", "FATAL"}
 _TAIL_BYTES = 16_000
 _PORT = re.compile(r":(\d+): bind: address already in use")
-_LACKING = re.compile(
-    r"no space left on device|disk quota exceeded|read-only file system|too many open files"
-)
+_TOO_MANY = "too many open files"
+_LACKING = re.compile(rf"no space left on device|disk quota exceeded|read-only file system|{_TOO_MANY}")
 
 
 def found(environment: Environment) -> dict[str, str]:
@@ -41,6 +41,8 @@ def _line(environment: Environment, process: str, log: Path) -> str | None:
     if not reasons:
         return None
     last, name = reasons[0], environment.name
+    if last[0] == _TOO_MANY and (lacking := limits.lacking_watchers()):
+        return f"{process}: {lacking}"
     if last.re is _LACKING:
         return (
             f"{environment.folder}: found {last[0]}; expected {process} to write there. Mend that, and run the same "

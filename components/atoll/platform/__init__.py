@@ -3,9 +3,7 @@
 Here belongs what turns settings into values and values into component args; not what a component does.
 """
 
-from atoll.platform.composition import Platform
-from atoll.platform.inventory import CONTROL_PLANE, Inventory
-from atoll.platform.kubeconfigs import preflight
-from atoll.platform.loading import environments, load
+import lazy_loader
 
-__all__ = ["CONTROL_PLANE", "Inventory", "Platform", "environments", "load", "preflight"]
+# Whoever asks for a part of it alone need not wait for Pulumi; the stub beside this file says what is where.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -112,6 +112,8 @@ class Platform:
         if settings.sops:
             path = declared.project / settings.sops.file
             args["sops"] = SopsFile(text=path.read_text(), form=Form.of(path.name))
+        elif settings.generated:
+            args["generated"] = settings.generated
         else:
             args["values"] = settings.values
         return args

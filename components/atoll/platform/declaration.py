@@ -14,9 +14,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from atoll.charts import source
 from atoll.core import naming
 from atoll.platform.problems import choice
-from atoll.secrets import grants, key_rules, message
+from atoll.secrets import generated, grants, key_rules, message
 from atoll.secrets import keys as kms_keys
 
 MOST_NODES = 500
@@ -197,6 +198,12 @@ SecretKey = Annotated[
     str, _reads(_secret_key), Expected("a key of a Secret: A-Z, a-z, 0-9, '-', '_' and '.', at most 253")
 ]
 SealedValues = Annotated[dict[SecretKey, SealedValue], BeforeValidator(_map_of_sealed)]
+Length = Annotated[
+    int,
+    Field(ge=generated.CHARACTERS[0], le=generated.CHARACTERS[1]),
+    Expected("a number of characters from {} to {}".format(*generated.CHARACTERS)),
+]
+GeneratedValues = dict[SecretKey, Length]
 Rotation = Annotated[
     timedelta | None,
     _reads(_rotation),
@@ -211,6 +218,7 @@ GrantOperation = Annotated[
     _one_of(grants.OPERATIONS),
     Expected("an operation of KMS, such as Decrypt or GenerateDataKey", grants.OPERATIONS),
 ]
+ChartField = Annotated[str, _one_of(source.NAMED), Expected(choice(source.NAMED), source.NAMED)]
 Flag = Annotated[bool, Expected("true or false")]
 Policy = Annotated[dict[str, Any] | str, Expected("a policy, as a map or JSON")]
 Entry = Annotated[str, Expected("text")]
@@ -320,7 +328,10 @@ class Propagation(Declared):
 
 
 class SealedSecret(Declared):
-    """A Secret of some clusters: its sealed `values` by key, or a file that sops encrypted; `key` is one of `keys`."""
+    """A Secret of some clusters: its sealed `values` by key, a file that sops encrypted, or lengths of `generated` ones.
+
+    `key` is one of `keys`.
+    """
 
     namespace: Text
     type: Text = "Opaque"
@@ -329,6 +340,7 @@ class SealedSecret(Declared):
     clusters: list[Name] = Field(default_factory=list)
     values: SealedValues = Field(default_factory=dict)
     sops: Text | None = None
+    generated: GeneratedValues = Field(default_factory=dict)
     timeout: Duration = timedelta(seconds=60)
 
 
@@ -360,20 +372,10 @@ class Key(Declared):
     import_: Text | None = Field(default=None, alias="import")
 
 
-class Chart(Declared):
-    """Where a chart comes from: `oci` by digest, or `chart` of an exact `version` in a `repository`, or a `path`."""
-
-    oci: Text | None = None
-    repository: Text | None = None
-    chart: Text | None = None
-    version: Text | None = None
-    path: Text | None = None
-
-
 class Release(Declared):
     """A chart with its values, and the clusters that it goes to; with `hooks` helm makes it in each by itself."""
 
-    chart: Chart
+    chart: dict[ChartField, Text]
     namespace: Text
     groups: list[Name] = Field(default_factory=list)
     clusters: list[Name] = Field(default_factory=list)

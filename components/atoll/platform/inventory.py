@@ -99,7 +99,7 @@ class SopsFile:
 class SealedSecret:
     """A Secret of some clusters, by sorted names: `values` are the sealed ones by key, or `sops` is a file.
 
-    `key` is one of the inventory's; none is the environment's own.
+    Or `generated` are the lengths, by key, of those that are made. `key` is one of the inventory's; none is the environment's own.
     """
 
     namespace: str
@@ -107,6 +107,7 @@ class SealedSecret:
     clusters: tuple[str, ...]
     values: Mapping[str, str] = field(default_factory=dict)
     sops: SopsFile | None = None
+    generated: Mapping[str, int] = field(default_factory=dict)
     key: str | None = None
     timeout: timedelta = timedelta(seconds=60)
 

@@ -47,4 +47,4 @@ def resolve(declared: Release, groups: Groups, where: str) -> inventory.Release:
 
 
 def _source(declared: Release) -> dict[str, str]:
-    return declared.chart.model_dump(exclude_none=True)
+    return {str(field): value for field, value in declared.chart.items()}

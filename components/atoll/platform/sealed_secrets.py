@@ -10,7 +10,7 @@ from atoll.platform.declaration import Declaration, SealedSecret
 from atoll.platform.groups import Groups
 from atoll.platform.inventory import Propagation, SopsFile
 from atoll.platform.problems import choice, shown, unknown
-from atoll.secrets import sops_forms
+from atoll.secrets import generated, sops_forms
 
 SECTION = "sealedSecrets"
 _EVERYWHERE = "default"
@@ -27,10 +27,16 @@ def propagation(name: str) -> str:
 def problems(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
     """What cannot be, whatever else there is; `whole` are those that nothing was left out of."""
     for name in whole:
-        values, sops = declared.sealed_secrets[name].values, declared.sealed_secrets[name].sops
-        if bool(values) == bool(sops):
-            found = "both values and sops" if sops else "neither values nor sops"
-            yield (SECTION, name), f"found {found}; expected sealed values, or a file that sops encrypted"
+        secret = declared.sealed_secrets[name]
+        sops, given = secret.sops, [each for each in generated.CONTENTS if getattr(secret, each)]
+        if len(given) != 1:
+            found = (
+                f"both {choice(given, 'and')}" if given else f"none of {choice(generated.CONTENTS, 'and')}"
+            )
+            yield (SECTION, name), f"found {found}; expected one of them"
+        if secret.generated and secret.key:
+            why = "they lie in the state alone, under the environment's own key"
+            yield (SECTION, name, "key"), f"found a key beside generated values; expected none ({why})"
         if sops and not sops.endswith(ENDS):
             yield (
                 (SECTION, name, "sops"),
@@ -57,6 +63,7 @@ def resolve(declared: SealedSecret, groups: Groups, where: str) -> inventory.Sea
         clusters=groups.chosen(declared.groups, declared.clusters),
         values=declared.values,
         sops=SopsFile(declared.sops, where) if declared.sops else None,
+        generated=declared.generated,
         key=declared.key,
         timeout=declared.timeout,
     )

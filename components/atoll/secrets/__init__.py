@@ -1,6 +1,6 @@
 """Keys and secrets: KMS keys, envelopes, sealed secrets."""
 
-from atoll.secrets.component import Grant, Key, KeyArgs, KeySpec
-from atoll.secrets.sealed_secret import SealedSecret, SealedSecretArgs, SopsFile
+import lazy_loader
 
-__all__ = ["Grant", "Key", "KeyArgs", "KeySpec", "SealedSecret", "SealedSecretArgs", "SopsFile"]
+# Whoever asks for a part of it alone need not wait for Pulumi; the stub beside this file says what is where.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

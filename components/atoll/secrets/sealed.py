@@ -9,12 +9,10 @@ from typing import Self
 from atoll.core import naming
 from atoll.core.effect import Failure, Values
 from atoll.core.errors import ArgsError
-from atoll.secrets import headers, message
+from atoll.secrets import generated, headers, message
 from atoll.secrets.headers import Header
 from atoll.secrets.message import Context
 
-CIPHERTEXTS = frozenset({"values", "sops"})
-"""The inputs of which one holds what is sealed: values by key, or a file of SOPS."""
 SHORTEST = 300
 """No sealed value is shorter in base64: its header alone takes more."""
 IDENTITY = ("project", "environment", "name")
@@ -46,9 +44,12 @@ class Bound:
 def problems(inputs: Values) -> Iterator[Failure]:
     """What does not fit, as far as it is known yet; no key is needed to see it, and no KMS is asked."""
     values = inputs.get("values") or {}
-    if "values" in inputs and (not values or "sops" in inputs):
-        found = "an empty map" if not values else "both values and sops"
-        yield Failure("values", f"found {found}; expected sealed values, or a file of SOPS")
+    given = [each for each in generated.CONTENTS if each in inputs]
+    if len(given) > 1 or not all(inputs[each] for each in given):
+        found = f"both {' and '.join(given)}" if len(given) > 1 else "an empty map"
+        yield Failure(
+            given[0], f"found {found}; expected sealed values, a file of SOPS, or lengths of generated ones"
+        )
     for key, told in values.items():
         if unfit := naming.data_key_problem(key):
             yield Failure("values", f"found {key!r}; {unfit}")

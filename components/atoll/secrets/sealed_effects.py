@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import RefusedError
-from atoll.secrets import keys, kms, sealed, sealed_files
+from atoll.secrets import generated, keys, kms, sealed, sealed_files
 from atoll.secrets.envelope import WrappingKey
 from atoll.secrets.sealed import Bound
 from atoll.secrets.sops import Reader
@@ -22,7 +22,7 @@ _MOST_BYTES = 2**20
 
 
 class SealedSecret(Effect):
-    """Values that were sealed for one name; they lie nowhere but in the state, encrypted."""
+    """Values that were sealed or made for one name; they lie nowhere but in the state, encrypted."""
 
     replace_on = frozenset(sealed.IDENTITY)
     secret_outputs = frozenset({"data"})
@@ -30,11 +30,11 @@ class SealedSecret(Effect):
 
     def check(self, inputs: Values) -> list[Failure]:
         """Everything that can be seen without a key, all values at once."""
-        return [*sealed.problems(inputs), *sealed_files.problems(inputs)]
+        return [*sealed.problems(inputs), *sealed_files.problems(inputs), *generated.problems(inputs)]
 
     def changes(self, changed: frozenset[str]) -> frozenset[str]:
-        """Other ciphertexts, other data; where the KMS is, or what the key is called, changes none."""
-        return _OUTPUTS if changed & sealed.CIPHERTEXTS else frozenset()
+        """Other contents, other data; where the KMS is, or what the key is called, changes none."""
+        return _OUTPUTS if changed & {*generated.CONTENTS} else frozenset()
 
     def stale(self, inputs: Values, outputs: Values) -> str | None:  # noqa: ARG002 - the protocol's
         """What was opened stays so."""
@@ -58,8 +58,12 @@ class SealedSecret(Effect):
 
 def _opened(inputs: Values, outputs: Values) -> Outcome:
     """All or nothing: one value that does not open leaves the state as it was."""
-    sources = sealed.sources(inputs)
-    data = dict(sorted((_file if "sops" in inputs else _values)(inputs, sources, outputs).items()))
+    if "generated" in inputs:
+        sources = generated.sources(inputs, outputs)
+        data = generated.data(sources, outputs)
+    else:
+        sources = sealed.sources(inputs)
+        data = dict(sorted((_file if "sops" in inputs else _values)(inputs, sources, outputs).items()))
     if (size := sum(len(base64.b64decode(each)) for each in data.values())) > _MOST_BYTES:
         raise RefusedError(
             f"sealed secret {inputs['name']}: found {size} bytes; expected at most {_MOST_BYTES} (a Secret's limit). "

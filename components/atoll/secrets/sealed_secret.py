@@ -29,9 +29,11 @@ class SealedSecretArgs(TypedDict):
     retiring: NotRequired[pulumi.Input[list[str]]]
     """The ARNs of keys before that one under which some may still be sealed, where `key` is an ARN."""
     values: NotRequired[Mapping[str, str]]
-    """By key of the Secret, what `atoll secrets seal ENV NAME/KEY` gave; or else `sops`."""
+    """By key of the Secret, what `atoll secrets seal ENV NAME/KEY` gave; or else `sops` or `generated`."""
     sops: NotRequired["SopsFile"]
     """A file that sops encrypted, whose keys at the top become those of the Secret."""
+    generated: NotRequired[Mapping[str, int]]
+    """By key of the Secret, how many letters and digits (16 to 1024) are made for it, once; another number makes others."""
     region: NotRequired[pulumi.Input[str]]
     """Where the KMS is; from the variables of the process unless given, as the login always is."""
     endpoint: NotRequired[pulumi.Input[str]]
@@ -45,9 +47,9 @@ class SealedSecret(Resource):
     data: pulumi.Output[Mapping[str, str]]
     """The `data` of a Kubernetes Secret: by key, base64; secret."""
     revision: pulumi.Output[str]
-    """What changes where the data do. It is made from the ciphertext and may be seen by everybody."""
+    """What changes where the data do. It is not made from them and may be seen by everybody."""
     sources: pulumi.Output[Mapping[str, str]]
-    """By key, a digest of the ciphertext that was opened."""
+    """By key, a digest of the ciphertext that was opened; of what was made here, its length and which one it is."""
 
     def __init__(self, name: str, args: SealedSecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         secret = pulumi.ResourceOptions(additional_secret_outputs=["data"])

@@ -31,6 +31,14 @@ for name, values in {secrets!r}.items():
     pulumi.export(name + "-revision", opened.revision)
 """
 
+_GENERATED = """
+import pulumi
+from atoll.secrets import SealedSecret, SealedSecretArgs
+
+args = SealedSecretArgs(project="atoll", environment="dev", key="alias/none", generated={lengths!r})
+pulumi.export("db", SealedSecret("db", args).data)
+"""
+
 
 class _Secrets:
     """A program of sealed secrets, under a key of its own."""
@@ -75,6 +83,24 @@ def test_values_are_opened_once_each_and_then_no_more(secrets, proxy):
     assert secrets.program.deploy("--refresh").ops == {}
     assert secrets.program.refresh().succeeded().ops == {}
     assert proxy.asked == []
+
+
+def test_what_is_made_is_made_once_and_lies_in_the_state_encrypted(program, proxy):
+    def declare(**lengths):
+        return program.write(_GENERATED.format(lengths=lengths))
+
+    assert declare(password=32).deploy().ops == {"db": "create"}
+    first = program.outputs()["db"]
+    assert len(base64.b64decode(first["password"])) == 32
+    assert program.deploy("--refresh").ops == {}
+    assert declare(password=32, token=16).deploy().ops == {"db": "update"}
+    both = program.outputs()["db"]
+
+    assert both["password"] == first["password"]
+    assert both.keys() == {"password", "token"}
+    assert proxy.asked == []
+    state = program.state_text()
+    assert not [each for each in both.values() if each in state or base64.b64decode(each).decode() in state]
 
 
 def test_a_changed_value_is_previewed_without_a_call_and_opened_by_one(secrets, proxy):

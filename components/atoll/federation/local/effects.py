@@ -14,7 +14,7 @@ from atoll.cluster.local.seat import LOOPBACK, Seat
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import NotReadyError, UnavailableError
 from atoll.federation.local import manifests, programs
-from atoll.host import Environment
+from atoll.host import Environment, obstacles
 from atoll.kubernetes import Api
 from atoll.kubernetes.client import LOOK_SECONDS, Manifest
 
@@ -60,7 +60,10 @@ class LocalControlPlane(Effect):
             _bring_up(environment, local, api, context)
             outputs["identifier"] = api.identifier()
         except (NotReadyError, UnavailableError) as error:
-            return Outcome(seat.name, outputs, (str(error),))
+            lacking = (
+                line for line in obstacles.of_cluster(environment, seat.name) if line not in str(error)
+            )
+            return Outcome(seat.name, outputs, (str(error), *lacking))
         return Outcome(seat.name, outputs)
 
     def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002 - the protocol's
