@@ -14,6 +14,7 @@ import yaml
 
 from atoll import toolchain
 from atoll.core import command, files, redaction
+from atoll.core.command import Completed
 from atoll.core.errors import AtollError, UnavailableError
 from atoll.helm.charts import REGISTRIES, REPOSITORIES, Chart
 
@@ -56,11 +57,19 @@ class Helm:
         Raises:
             HelmError: it failed; the text tells why.
         """
-        argv = [self._program, *words]
-        done = command.run_until(self._cancelled, argv, env=self._variables(), stdin=stdin, timeout=timeout)
+        done = self.tried(*words, stdin=stdin, timeout=timeout)
         if done.code:
             raise HelmError(_told(done.stderr, done.stdout))
         return done.stdout
+
+    def tried(self, *words: str | Path, stdin: str = "", timeout: timedelta = _LIMIT) -> Completed:
+        """Runs one command and returns all that it left, for those who read it themselves, failed or not.
+
+        Raises:
+            CommandError: it took longer than the time limit.
+        """
+        argv = [self._program, *words]
+        return command.run_until(self._cancelled, argv, env=self._variables(), stdin=stdin, timeout=timeout)
 
     def fetched(self, chart: Chart) -> Path:
         """The folder of a chart, or its archive: a path as it is, anything else downloaded once for the block.
