@@ -1,0 +1,96 @@
+"""`ChartPublication` by the real engine and a real registry: published, left alone, raised, refused, found overwritten or gone."""
+
+import shutil
+from typing import Any
+
+import pytest
+
+from atoll.charts import publishing
+from atoll.host import Environment
+from atoll.provider import plugins
+from atoll.toolchain import cache
+from conformance.kubernetes import engines
+from conformance.kubernetes.programs import Program
+from harness import charts
+from harness.registry import PASSWORD
+
+_PROGRAM = """
+import pathlib
+import pulumi
+from atoll.charts.publication import ChartPublication, ChartPublicationArgs
+
+authority = pathlib.Path("ca.pem").read_text()
+args = ChartPublicationArgs(chart="crab", repository={repository!r}, logins="logins.json", authority=authority)
+made = ChartPublication("crab", args)
+pulumi.export("reference", made.reference)
+"""
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with engines.folder("publish-") as folder:
+        made = engines.installed(folder)
+        yield folder, made
+        plugins.release(made.home)
+
+
+@pytest.fixture
+def project(engine, destination, program):
+    """A Pulumi program that publishes the chart beside it."""
+    folder, made = engine
+    project = Program(folder / "project", made, "publish", "", "")
+    environment = Environment(project.folder, "t", folder / "environment")
+    environment.create()
+    project.environment = {
+        "ATOLL_ENVIRONMENT": str(environment.folder),
+        "ATOLL_CACHE": str(cache.folder()),
+    }
+    charts.base(project.folder)
+    publishing._words(program, destination, destination.repository, "")
+    shutil.copy(program.folder / "registry.json", project.folder / "logins.json")
+    (project.folder / "ca.pem").write_text(destination.authority)
+    (project.folder / "__main__.py").write_text(_PROGRAM.format(repository=destination.repository))
+    return project
+
+
+def _edit(project, name, old, new):
+    path = project.folder / "crab" / name
+    path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.mark.timeout(180)
+def test_a_chart_lives_in_a_program_by_its_versions(project, destination, program, tmp_path):
+    def there(version) -> Any:
+        return publishing.look(program, destination, "crab", version)
+
+    assert project.deploy().ops == {"crab": "create"}
+    first = project.outputs()["reference"]
+    assert there("1.4.0").reference == first
+    assert project.up().succeeded().ops == {}
+
+    # Another content needs another version, and the preview says so.
+    _edit(project, "values.yaml", "replicas: 2", "replicas: 3")
+    assert "Raise `version` in Chart.yaml" in project.preview().refused()
+    _edit(project, "Chart.yaml", "1.4.0", "1.5.0")
+    assert project.up().succeeded().ops == {"crab": "update"}
+    assert there("1.5.0").reference == project.outputs()["reference"] != first
+    assert there("1.4.0").reference == first
+
+    # So it does of what is wrong with a chart.
+    _edit(project, "Chart.yaml", "1.5.0", "1.6.0")
+    _edit(project, "templates/deployment.yaml", "allowPrivilegeEscalation: false", "privileged: true")
+    assert "[pod-restricted]" in project.preview().refused()
+    assert there("1.6.0") is None
+    _edit(project, "templates/deployment.yaml", "privileged: true", "allowPrivilegeEscalation: false")
+
+    # Somebody overwrites the version by other ways: it is found, and not overwritten in turn.
+    _edit(project, "Chart.yaml", "1.6.0", "1.5.0")
+    program.run("package", charts.base(tmp_path), "--version", "1.5.0", "--destination", tmp_path)
+    words = publishing._words(program, destination, destination.repository, "")
+    program.run("push", tmp_path / "crab-1.5.0.tgz", *words)
+    assert any("somebody overwrote it" in text for text in project.refresh().succeeded().warnings)
+    assert "found other content published" in project.preview().refused()
+
+    assert PASSWORD not in project.state_text()
+    project.destroy().succeeded()
+    assert there("1.4.0").reference == first
