@@ -68,7 +68,9 @@ def publish(  # noqa: PLR0913 - the words of a command
     username: Annotated[
         str,
         typer.Option(
-            "--username", help="Who asks; the password is read from the pipe. Docker's logins unless given."
+            "--username",
+            metavar="NAME",
+            help="Who asks; the password is read from the pipe. Docker's logins unless given.",
         ),
     ] = "",
     authority: Annotated[

@@ -141,8 +141,11 @@ def refuse_other(package: Package, there: Published | None) -> Published:
 
 
 def _words(helm: Helm, destination: Destination, reference: str, version: str) -> list[str]:
+    logins = helm.folder / REGISTRIES
     if destination.logins:
-        files.write(helm.folder / REGISTRIES, destination.logins)
+        files.write(logins, destination.logins)
+    else:
+        logins.unlink(missing_ok=True)
     chart = Chart(reference, version, login=destination.login, authority=destination.authority)
     return chart.words(helm.folder)
 

@@ -3,14 +3,15 @@
 import difflib
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jsonschema
 import yaml
-from jsonschema.validators import validator_for
 
 from atoll.charts import findings
 from atoll.charts.findings import SCHEMA, VALUES, Finding, Path, Rule, Text, shown
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 _GLOBAL = "global"
 """What helm hands to every part of a chart, known to its schema or not."""
@@ -39,7 +40,9 @@ def _schema(schema: Any) -> Iterator[tuple[Path, str]]:
         return
     if "$schema" not in schema:
         yield (), "found no $schema; expected the address of the JSON schema draft that it is written in"
-    kind = validator_for(schema, default=jsonschema.Draft202012Validator)
+    import jsonschema  # noqa: PLC0415 - it loads for a while, and most commands need none
+
+    kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     for error in sorted(
         kind(kind.META_SCHEMA).iter_errors(schema), key=lambda each: list(map(str, each.path))
     ):
@@ -56,9 +59,8 @@ def _schema(schema: Any) -> Iterator[tuple[Path, str]]:
         )
 
 
-def _said(error: jsonschema.ValidationError) -> str:
-    text = error.message
-    return text if len(text) < _LONG else f"by {error.validator} of its draft"
+def _said(error: "ValidationError") -> str:
+    return error.message if len(error.message) < _LONG else f"by {error.validator} of its draft"
 
 
 _LONG = 120

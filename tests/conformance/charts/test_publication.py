@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from atoll.charts import publishing
+from atoll.charts.publication_effects import ChartPublication
+from atoll.core.effect import Context, Seen
+from atoll.core.errors import ArgsError
 from atoll.host import Environment
 from atoll.provider import plugins
 from atoll.toolchain import cache
@@ -51,6 +54,57 @@ def project(engine, destination, program):
     (project.folder / "ca.pem").write_text(destination.authority)
     (project.folder / "__main__.py").write_text(_PROGRAM.format(repository=destination.repository))
     return project
+
+
+@pytest.fixture
+def inputs(destination, program, tmp_path, monkeypatch):
+    """Those of a publication, without an engine."""
+    environment = Environment(tmp_path, "t", tmp_path / "environment")
+    environment.create()
+    monkeypatch.setenv("ATOLL_ENVIRONMENT", str(environment.folder))
+    charts.base(tmp_path)
+    publishing._words(program, destination, destination.repository, "")
+    shutil.copy(program.folder / "registry.json", tmp_path / "logins.json")
+    return {
+        "chart": "crab",
+        "repository": destination.repository,
+        "logins": "logins.json",
+        "authority": destination.authority,
+    }
+
+
+def test_what_is_gone_from_the_registry_is_found_to_be(inputs):
+    effect, context = ChartPublication(), Context()
+    made = effect.create("crab", inputs, context)
+
+    assert effect.read(made.id, inputs, made.outputs, context) == Seen(inputs, made.outputs)
+    gone = {**inputs, "repository": f"{inputs['repository']}-gone"}
+    assert effect.read(made.id, gone, made.outputs, context) is None
+
+
+def test_a_file_that_belongs_to_no_chart_changes_nothing(inputs, tmp_path):
+    effect = ChartPublication()
+    (tmp_path / "crab" / ".helmignore").write_text("*.bak\n")
+    made = effect.create("crab", inputs, Context()).outputs
+    (tmp_path / "crab" / "values.bak").write_text("x")
+
+    assert effect.stale(inputs, made) is None
+    (tmp_path / "crab" / "NOTES.md").write_text("x")
+    assert effect.stale(inputs, made) == "crab 1.4.0 is not what was published"
+
+
+@pytest.mark.parametrize(
+    ("change", "property_"),
+    [({"chart": "nix"}, "chart"), ({"repository": "https://registry.example"}, "repository")],
+)
+def test_an_input_that_does_not_fit_is_named(change, property_, inputs):
+    assert [each.name for each in ChartPublication().check({**inputs, **change})] == [property_]
+    assert ChartPublication().check({"authority": ""}) == []
+
+
+def test_a_file_of_logins_that_is_not_there_is_told(inputs):
+    with pytest.raises(ArgsError, match=r"logins: found .nix\.json."):
+        ChartPublication().create("crab", {**inputs, "logins": "nix.json"}, Context())
 
 
 def _edit(project, name, old, new):

@@ -89,6 +89,22 @@ def test_another_version_stands_beside_the_first(program, package, destination, 
     assert there.package.version == "1.4.1+build.7"
 
 
+def test_who_publishes_at_the_same_moment_as_somebody_else_is_told(
+    program, package, destination, tmp_path, monkeypatch
+):
+    other = _changed(tmp_path, program, values=("replicas: 2", "replicas: 3"))
+    push = publishing._push
+
+    def overtaken(helm, ours, where):
+        push(helm, ours, where)
+        push(helm, other, where)
+
+    monkeypatch.setattr(publishing, "_push", overtaken)
+
+    with pytest.raises(RefusedError, match=r"found other content published as .* \(values\.yaml\)"):
+        publishing.publish(program, package, destination)
+
+
 def test_what_helm_itself_pushed_of_the_same_content_is_taken_up(program, package, destination, tmp_path):
     program.run("package", charts.base(tmp_path / "theirs"), "--destination", tmp_path)
     words = publishing._words(program, destination, destination.repository, "")
