@@ -144,7 +144,7 @@ def _rendered(helm: Helm, chart: Path, case: Path | None, more: Sequence[str]) -
     yield from told
     if done.code and not told:
         yield Finding(CHART, 0, _said(done.stderr or done.stdout), Rule.LINT)
-    made = helm.tried("template", chart.resolve().name, chart, *values)
+    made = helm.tried("template", chart, *values)
     if not made.code:
         yield from _manifests(made.stdout)
     elif not done.code:
