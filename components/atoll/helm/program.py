@@ -63,7 +63,7 @@ class Helm:
         return done.stdout
 
     def tried(self, *words: str | Path, stdin: str = "", timeout: timedelta = _LIMIT) -> Completed:
-        """Runs one command and returns all that it left, for those who read it themselves, failed or not.
+        """Runs one command and returns all that it printed, for those who read it themselves, failed or not.
 
         Raises:
             CommandError: it took longer than the time limit.

@@ -1,14 +1,17 @@
-"""One real cluster (it admits pods by the restricted Pod Security Standard) and one real registry for all tests here."""
+"""One real cluster for all tests here, which admit pods by the restricted Pod Security Standard."""
 
 import itertools
 import os
 
 import pytest
 
+from atoll import toolchain
 from atoll.charts.publishing import Destination
 from atoll.helm import Helm, Login
 from atoll.kubernetes import Api, Kubeconfig
+from atoll.toolchain import cache
 from conformance.kubernetes import engines
+from conformance.kubernetes.programs import Program
 from harness import helm
 from harness.registry import PASSWORD, USER, served
 from harness.waiting import until
@@ -17,10 +20,48 @@ _COUNTER = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def api():
-    """A real cluster's API."""
-    with engines.folder("charts-") as folder, engines.cluster(folder) as (kubeconfig, _supervisor):
-        yield Api(Kubeconfig.read(kubeconfig))
+def folder():
+    with engines.folder("charts-") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(folder):
+    """A real cluster's kubeconfig."""
+    with engines.cluster(folder) as (made, _supervisor):
+        yield made
+
+
+@pytest.fixture(scope="session")
+def api(kubeconfig):
+    """Its API."""
+    return Api(Kubeconfig.read(kubeconfig))
+
+
+@pytest.fixture(scope="session")
+def engine(folder):
+    toolchain.ensure(["helm"])
+    return engines.installed(folder)
+
+
+@pytest.fixture
+def program(folder, engine, namespace, kubeconfig):
+    """The test's Pulumi program, whose plugins find helm."""
+    made = Program(folder / namespace, engine, namespace, namespace, kubeconfig)
+    made.environment[cache.VARIABLE] = str(cache.folder())
+    return made
+
+
+@pytest.fixture
+def put(api, namespace):
+    """Writes an object as somebody else."""
+
+    def write(version, kind, name, manager="somebody", **fields):
+        metadata = {"name": name, "namespace": namespace}
+        manifest = {"apiVersion": version, "kind": kind, "metadata": metadata, **fields}
+        return api.apply(manifest, manager=manager, force=True)
+
+    return write
 
 
 @pytest.fixture
@@ -40,7 +81,7 @@ def namespace(api):
 
 
 @pytest.fixture(scope="session")
-def program():
+def runner():
     """Helm, found or built."""
     helm.program()
     with Helm() as found:

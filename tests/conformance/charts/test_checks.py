@@ -12,31 +12,31 @@ from harness import charts, golden, helm
 
 
 @pytest.mark.parametrize("case", charts.CASES, ids=lambda path: path.stem)
-def test_what_is_wrong_with_a_chart_is_told_in_full(case, tmp_path, program):
-    found = checks.check(program, charts.case(case, tmp_path))
+def test_what_is_wrong_with_a_chart_is_told_in_full(case, tmp_path, runner):
+    found = checks.check(runner, charts.case(case, tmp_path))
 
     assert found
     golden.compare(case.with_suffix(".txt"), "".join(f"{each}\n" for each in found))
 
 
-def test_nothing_is_wrong_with_a_good_chart(tmp_path, program):
-    assert checks.check(program, charts.base(tmp_path)) == []
+def test_nothing_is_wrong_with_a_good_chart(tmp_path, runner):
+    assert checks.check(runner, charts.base(tmp_path)) == []
 
 
-def test_nothing_is_wrong_with_the_chart_that_atoll_ships(program):
-    assert checks.check(program, helm.CHART) == []
+def test_nothing_is_wrong_with_the_chart_that_atoll_ships(runner):
+    assert checks.check(runner, helm.CHART) == []
 
 
 def test_a_chart_is_looked_at_with_each_of_its_cases_and_a_value_is_told_where_it_was_written(
-    tmp_path, program
+    tmp_path, runner
 ):
     chart = charts.base(tmp_path)
     (chart / "ci").mkdir()
     (chart / "ci" / "many-values.yaml").write_text("replicas: 9\n")
     (chart / "ci" / "bad-values.yaml").write_text("\nimage: crab:latest\nreplicas: -1\n")
 
-    found = [str(each) for each in checks.check(program, chart)]
-    given = [str(each) for each in checks.check(program, chart, [chart / "ci" / "many-values.yaml"])]
+    found = [str(each) for each in checks.check(runner, chart)]
+    given = [str(each) for each in checks.check(runner, chart, [chart / "ci" / "many-values.yaml"])]
 
     assert found == ["ci/bad-values.yaml:3: replicas: minimum: got -1, want 0 [helm-lint]"]
     assert given == []

@@ -10,7 +10,7 @@ from atoll.core.errors import ArgsError, Exit, RefusedError, SettingsError, Unav
 from harness import charts, helm
 from harness.registry import PASSWORD, USER
 
-pytestmark = pytest.mark.usefixtures("program")
+pytestmark = pytest.mark.usefixtures("runner")
 
 
 def _run(*argv, code=0, error=None, **more):

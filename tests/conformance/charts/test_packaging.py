@@ -38,20 +38,20 @@ def _elsewhere(chart, folder):
     return copy
 
 
-def test_two_machines_make_the_same_archive(tmp_path, program, umask, monkeypatch):
+def test_two_machines_make_the_same_archive(tmp_path, runner, umask, monkeypatch):
     chart = charts.base(tmp_path)
-    one = packaging.package(program, chart)
+    one = packaging.package(runner, chart)
     umask(0o077)
     monkeypatch.setenv("TZ", "Pacific/Chatham")
     monkeypatch.setenv("LC_ALL", "C")
-    other = packaging.package(program, _elsewhere(chart, tmp_path / "elsewhere"))
+    other = packaging.package(runner, _elsewhere(chart, tmp_path / "elsewhere"))
 
     assert other == one
     assert (one.name, one.version, one.content) == ("crab", "1.4.0", CONTENT)
 
 
-def test_what_is_in_an_archive_is_nobodys_and_of_no_time(tmp_path, program):
-    made = packaging.package(program, charts.base(tmp_path))
+def test_what_is_in_an_archive_is_nobodys_and_of_no_time(tmp_path, runner):
+    made = packaging.package(runner, charts.base(tmp_path))
 
     with tarfile.open(fileobj=io.BytesIO(made.archive)) as tar:
         members = tar.getmembers()
@@ -63,39 +63,37 @@ def test_what_is_in_an_archive_is_nobodys_and_of_no_time(tmp_path, program):
     }
 
 
-def test_helm_renders_the_archive_as_it_does_the_folder(tmp_path, program):
+def test_helm_renders_the_archive_as_it_does_the_folder(tmp_path, runner):
     archive = tmp_path / "service.tgz"
-    archive.write_bytes(packaging.package(program, helm.CHART).archive)
+    archive.write_bytes(packaging.package(runner, helm.CHART).archive)
     words = [str(word) for word in helm.layers(helm.case("plain"))]
 
-    assert program.run("template", "web", archive, *words) == program.run(
-        "template", "web", helm.CHART, *words
-    )
+    assert runner.run("template", "web", archive, *words) == runner.run("template", "web", helm.CHART, *words)
 
 
-def test_what_helmignore_names_is_left_out_and_changes_nothing(tmp_path, program):
+def test_what_helmignore_names_is_left_out_and_changes_nothing(tmp_path, runner):
     chart = charts.base(tmp_path)
     (chart / ".helmignore").write_text("notes/\n*.bak\n")
-    before = packaging.package(program, chart)
+    before = packaging.package(runner, chart)
     (chart / "notes").mkdir()
     (chart / "notes" / "secret.txt").write_text("x")
     (chart / "values.bak").write_text("x")
 
-    after = packaging.package(program, chart)
+    after = packaging.package(runner, chart)
 
     assert after == before
-    assert packaging.differing(before, packaging.package(program, charts.base(tmp_path / "other"))) == [
+    assert packaging.differing(before, packaging.package(runner, charts.base(tmp_path / "other"))) == [
         ".helmignore"
     ]
 
 
-def test_an_archive_that_helm_made_has_the_same_content(tmp_path, program):
+def test_an_archive_that_helm_made_has_the_same_content(tmp_path, runner):
     chart = charts.base(tmp_path)
-    program.run("package", chart, "--destination", tmp_path)
+    runner.run("package", chart, "--destination", tmp_path)
 
     theirs = packaging.packed((tmp_path / "crab-1.4.0.tgz").read_bytes(), "theirs")
 
-    assert theirs == packaging.package(program, chart)
+    assert theirs == packaging.package(runner, chart)
 
 
 @pytest.mark.parametrize(

@@ -23,76 +23,76 @@ _LARGE = 3 << 20
 
 
 @pytest.fixture
-def package(tmp_path, program):
+def package(tmp_path, runner):
     """The good chart."""
-    return packaging.package(program, charts.base(tmp_path))
+    return packaging.package(runner, charts.base(tmp_path))
 
 
 @pytest.fixture
-def large(tmp_path, program):
+def large(tmp_path, runner):
     """A chart whose upload takes more than a moment."""
     chart = charts.base(tmp_path / "large")
     (chart / "files").mkdir()
     (chart / "files" / "noise").write_bytes(random.Random(1).randbytes(_LARGE))
-    return packaging.package(program, chart)
+    return packaging.package(runner, chart)
 
 
-def _changed(tmp_path, program, **replaced):
+def _changed(tmp_path, runner, **replaced):
     chart = charts.base(tmp_path / "changed")
     for name, (old, new) in replaced.items():
         path = chart / f"{name}.yaml"
         path.write_text(path.read_text().replace(old, new))
-    return packaging.package(program, chart)
+    return packaging.package(runner, chart)
 
 
-def test_a_version_is_published_once_and_named_by_its_digest(program, package, destination):
-    assert publishing.look(program, destination, "crab", "1.4.0") is None
+def test_a_version_is_published_once_and_named_by_its_digest(runner, package, destination):
+    assert publishing.look(runner, destination, "crab", "1.4.0") is None
 
-    first = publishing.publish(program, package, destination)
-    again = publishing.publish(program, package, destination)
+    first = publishing.publish(runner, package, destination)
+    again = publishing.publish(runner, package, destination)
 
     assert (first.made, again.made) == (True, False)
     assert first.reference == again.reference == f"{destination.repository}/crab@{MANIFEST}"
     assert again.package == package
-    words = publishing._words(program, destination, first.reference, "")
-    assert "kind: Deployment" in program.run("template", "web", *words)
+    words = publishing._words(runner, destination, first.reference, "")
+    assert "kind: Deployment" in runner.run("template", "web", *words)
 
 
 def test_other_content_under_a_published_version_is_refused_and_the_first_stays(
-    program, package, destination, tmp_path
+    runner, package, destination, tmp_path
 ):
-    first = publishing.publish(program, package, destination)
-    other = _changed(tmp_path, program, values=("replicas: 2", "replicas: 3"))
+    first = publishing.publish(runner, package, destination)
+    other = _changed(tmp_path, runner, values=("replicas: 2", "replicas: 3"))
 
     with pytest.raises(RefusedError) as raised:
-        publishing.publish(program, other, destination)
+        publishing.publish(runner, other, destination)
 
     assert str(raised.value) == (
         f"chart crab 1.4.0: found other content published as {first.reference} (values.yaml); expected the same, "
         "since a published version is never overwritten. Raise `version` in Chart.yaml."
     )
-    there = publishing.look(program, destination, "crab", "1.4.0")
+    there = publishing.look(runner, destination, "crab", "1.4.0")
     assert there is not None
     assert there.digest == first.digest
 
 
-def test_another_version_stands_beside_the_first(program, package, destination, tmp_path):
-    first = publishing.publish(program, package, destination)
+def test_another_version_stands_beside_the_first(runner, package, destination, tmp_path):
+    first = publishing.publish(runner, package, destination)
     second = publishing.publish(
-        program, _changed(tmp_path, program, Chart=("1.4.0", "1.4.1+build.7")), destination
+        runner, _changed(tmp_path, runner, Chart=("1.4.0", "1.4.1+build.7")), destination
     )
 
     assert second.made
     assert second.digest != first.digest
-    there = publishing.look(program, destination, "crab", "1.4.1+build.7")
+    there = publishing.look(runner, destination, "crab", "1.4.1+build.7")
     assert there is not None
     assert there.package.version == "1.4.1+build.7"
 
 
 def test_who_publishes_at_the_same_moment_as_somebody_else_is_told(
-    program, package, destination, tmp_path, monkeypatch
+    runner, package, destination, tmp_path, monkeypatch
 ):
-    other = _changed(tmp_path, program, values=("replicas: 2", "replicas: 3"))
+    other = _changed(tmp_path, runner, values=("replicas: 2", "replicas: 3"))
     push = publishing._push
 
     def overtaken(helm, ours, where):
@@ -102,15 +102,15 @@ def test_who_publishes_at_the_same_moment_as_somebody_else_is_told(
     monkeypatch.setattr(publishing, "_push", overtaken)
 
     with pytest.raises(RefusedError, match=r"found other content published as .* \(values\.yaml\)"):
-        publishing.publish(program, package, destination)
+        publishing.publish(runner, package, destination)
 
 
-def test_what_helm_itself_pushed_of_the_same_content_is_taken_up(program, package, destination, tmp_path):
-    program.run("package", charts.base(tmp_path / "theirs"), "--destination", tmp_path)
-    words = publishing._words(program, destination, destination.repository, "")
-    program.run("push", tmp_path / "crab-1.4.0.tgz", *words)
+def test_what_helm_itself_pushed_of_the_same_content_is_taken_up(runner, package, destination, tmp_path):
+    runner.run("package", charts.base(tmp_path / "theirs"), "--destination", tmp_path)
+    words = publishing._words(runner, destination, destination.repository, "")
+    runner.run("push", tmp_path / "crab-1.4.0.tgz", *words)
 
-    found = publishing.publish(program, package, destination)
+    found = publishing.publish(runner, package, destination)
 
     assert not found.made
     assert found.digest != MANIFEST
@@ -196,12 +196,12 @@ def _of(registry, host=""):
     return Destination(f"oci://{host or registry.host}/charts", login=login, authority=registry.authority)
 
 
-def test_an_expired_certificate_is_told_and_a_new_one_lets_the_next_run_complete(program, package, own):
+def test_an_expired_certificate_is_told_and_a_new_one_lets_the_next_run_complete(runner, package, own):
     own.kill()
     own.certify(expired=True)
     own.start()
     with pytest.raises(UnavailableError) as raised:
-        publishing.publish(program, package, _of(own))
+        publishing.publish(runner, package, _of(own))
     own.kill()
     own.certify()
     own.start()
@@ -209,18 +209,18 @@ def test_an_expired_certificate_is_told_and_a_new_one_lets_the_next_run_complete
     assert str(raised.value) == (
         f"oci://{own.host}/charts/crab:1.4.0: found a certificate that is not valid now; expected a valid one. Renew it."
     )
-    assert publishing.publish(program, package, _of(own)).made
+    assert publishing.publish(runner, package, _of(own)).made
 
 
 @pytest.mark.parametrize("after", [8 << 10, 1 << 20, _LARGE])
 def test_a_registry_that_is_killed_in_the_middle_of_a_push_has_the_version_after_the_next_run(
-    after, program, large, own
+    after, runner, large, own
 ):
     door = Door(own.port, after, own.kill)
     with pytest.raises(UnavailableError) as raised:
-        publishing.publish(program, large, _of(own, door.host))
+        publishing.publish(runner, large, _of(own, door.host))
     own.start()
-    made = publishing.publish(program, large, _of(own, door.host))
+    made = publishing.publish(runner, large, _of(own, door.host))
     door.close()
 
     assert len(str(raised.value).splitlines()) == 1
@@ -232,7 +232,7 @@ def test_a_registry_that_is_killed_in_the_middle_of_a_push_has_the_version_after
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a disk that is small can be mounted by root alone")
-def test_a_full_disk_of_the_registry_is_told_and_room_lets_the_next_run_complete(program, large, tmp_path):
+def test_a_full_disk_of_the_registry_is_told_and_room_lets_the_next_run_complete(runner, large, tmp_path):
     storage, folder = tmp_path / "storage", tmp_path / "registry"
     storage.mkdir()
     folder.mkdir()
@@ -240,10 +240,10 @@ def test_a_full_disk_of_the_registry_is_told_and_room_lets_the_next_run_complete
     try:
         with served(folder, storage) as registry:
             with pytest.raises(UnavailableError) as raised:
-                publishing.publish(program, large, _of(registry))
+                publishing.publish(runner, large, _of(registry))
             _run("mount", "-o", "remount,size=32m", storage)
 
-            assert publishing.publish(program, large, _of(registry)).made
+            assert publishing.publish(runner, large, _of(registry)).made
     finally:
         _run("umount", storage)
     assert str(raised.value).endswith(
@@ -255,13 +255,13 @@ def _run(*words):
     subprocess.run([str(word) for word in words], check=True)
 
 
-def test_a_registry_that_is_gone_or_says_nothing_is_told(program, package, monkeypatch):
+def test_a_registry_that_is_gone_or_says_nothing_is_told(runner, package, monkeypatch):
     monkeypatch.setattr(publishing, "_LIMIT", timedelta(seconds=1))
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         host = f"127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(UnavailableError, match="found no answer within 1 s; expected a registry"):
-            publishing.publish(program, package, Destination(f"oci://{host}/charts"))
+            publishing.publish(runner, package, Destination(f"oci://{host}/charts"))
     with pytest.raises(UnavailableError, match="connection refused"):
-        publishing.publish(program, package, Destination(f"oci://{host}/charts"))
+        publishing.publish(runner, package, Destination(f"oci://{host}/charts"))
