@@ -153,15 +153,20 @@ def _archive(files, **more):
     return stream.getvalue()
 
 
-def test_order_times_owners_and_modes_make_no_other_content_and_a_byte_does():
+def test_order_times_owners_modes_and_the_form_of_chart_yaml_make_no_other_content_and_a_byte_does():
     files = {"crab/Chart.yaml": b"name: crab\nversion: 1.0.0\n", "crab/values.yaml": b"a: 1\n"}
     one = packaging.packed(_archive(files), "one")
     other = packaging.packed(
         _archive(dict(reversed(files.items())), mtime=7, uid=1000, uname="ada", mode=0o777), "other"
     )
+    theirs = packaging.packed(
+        _archive({**files, "crab/Chart.yaml": b"version: '1.0.0'\nname: crab\n"}), "theirs"
+    )
     changed = packaging.packed(_archive({**files, "crab/values.yaml": b"a: 2\n", "crab/x": b""}), "changed")
 
     assert other == one
+    assert theirs.content == one.content
+    assert packaging.differing(one, theirs) == []
     assert changed.content != one.content
     assert packaging.differing(one, changed) == ["values.yaml", "x"]
 

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import json
 import struct
 import tarfile
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from atoll.charts.findings import CHART
+from atoll.charts.findings import CHART, LOCK
 from atoll.core.errors import ArgsError, IntegrityError
 from atoll.helm import Helm
 
@@ -23,7 +24,7 @@ _STORED_BYTES = 0xFFFF
 
 @dataclass(frozen=True)
 class Package:
-    """A chart that was packed; `content` is the digest of its files, by their names, whoever packed them."""
+    """A chart that was packed; `content` is the digest of what its files say, whoever packed them."""
 
     name: str
     version: str
@@ -65,6 +66,7 @@ def packed(archive: bytes, where: str) -> Package:
         root, _, _ = next(iter(files)).partition("/")
         told = yaml.safe_load(files[f"{root}/{CHART}"])
         name, version = told["name"], told["version"]
+        content = hashlib.sha256(_tar(_meant(files))).hexdigest()
     except (
         tarfile.TarError,
         OSError,
@@ -76,13 +78,12 @@ def packed(archive: bytes, where: str) -> Package:
         StopIteration,
     ) as error:
         raise IntegrityError(f"{where}: found no archive of a chart; expected one.") from error
-    tar = _tar(files)
-    return Package(name, version, _stored(tar), f"sha256:{hashlib.sha256(tar).hexdigest()}")
+    return Package(name, version, _stored(_tar(files)), f"sha256:{content}")
 
 
 def differing(one: Package, other: Package) -> list[str]:
     """The files in which two packages differ, or that one of them lacks."""
-    ours, theirs = _files(one.archive), _files(other.archive)
+    ours, theirs = _meant(_files(one.archive)), _meant(_files(other.archive))
     names = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
     return [name.partition("/")[2] for name in names]
 
@@ -96,6 +97,17 @@ def _files(archive: bytes) -> dict[str, bytes]:
             if member.isfile() and (stream := tar.extractfile(member))
         }
     return dict(sorted(found.items()))
+
+
+def _meant(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files by what they mean: helm writes Chart.yaml and Chart.lock anew, each version of it in its own way."""
+    return {
+        name: _canonical(text) if Path(name).name in {CHART, LOCK} else text for name, text in files.items()
+    }
+
+
+def _canonical(text: bytes) -> bytes:
+    return json.dumps(yaml.safe_load(text), sort_keys=True, default=str).encode()
 
 
 def _tar(files: dict[str, bytes]) -> bytes:

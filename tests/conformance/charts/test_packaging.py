@@ -12,7 +12,7 @@ from atoll.charts import packaging
 from atoll.core.errors import IntegrityError
 from harness import charts, helm
 
-CONTENT = "sha256:daa33bd4e12f84f6431c267f4860d43f3ecf89556618329d1bd283a73e55ee75"
+CONTENT = "sha256:faedfde8e1b963df17b0c32f18283ac721f45265c2b5e855a7c9f950cbb22e08"
 """The digest of the good chart's files: another one would be another content for all that is published."""
 
 
