@@ -5,18 +5,19 @@ import json
 import pytest
 import yaml
 
-from harness import chart_text, golden, helm
+from atoll.charts import derived
+from harness import golden, helm
 
 _SCHEMA = json.loads((helm.CHART / "values.schema.json").read_text())
-_LEAVES = {".".join(path): (schema, required) for path, schema, required in chart_text.leaves(_SCHEMA)}
+_LEAVES = {".".join(path): (schema, required) for path, schema, required in derived.leaves(_SCHEMA)}
 
 
 def test_the_default_values_are_those_of_the_schema():
-    golden.compare(helm.CHART / "values.yaml", chart_text.values(helm.CHART))
+    golden.compare(helm.CHART / "values.yaml", derived.values(_SCHEMA))
 
 
 def test_the_readme_tells_the_values_of_the_schema():
-    golden.compare(helm.CHART / "README.md", chart_text.readme(helm.CHART))
+    golden.compare(helm.CHART / "README.md", derived.readme(_SCHEMA, (helm.CHART / "README.md").read_text()))
 
 
 @pytest.mark.parametrize("value", _LEAVES)

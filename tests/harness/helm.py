@@ -21,7 +21,7 @@ REFUSED: dict[str, Any] = yaml.safe_load((CASES / "refused.yaml").read_text())
 def helm(folder: Path, *words: str | Path, check: bool = True) -> Completed:
     """Runs helm, which keeps nothing but in `folder` and knows no cluster."""
     homes = {f"HELM_{name}_HOME": str(folder) for name in ("CACHE", "CONFIG", "DATA")}
-    return command.run([_program(), *words], env={**homes, "HOME": str(folder)}, check=check)
+    return command.run([program(), *words], env={**homes, "HOME": str(folder)}, check=check)
 
 
 def layers(*values: Path) -> list[str | Path]:
@@ -45,5 +45,6 @@ def documents(text: str) -> list[dict[str, Any]]:
 
 
 @functools.cache
-def _program() -> Path:
+def program() -> Path:
+    """Helm, built where it is missing."""
     return toolchain.ensure(["helm"])["helm"]

@@ -164,3 +164,27 @@ def test_a_look_may_know_the_thing_by_another_id_and_learns_whose_it_is(plugin):
 
     assert plugin(_Named()).read(request).id == "the-one"
     assert told == ["atoll/dev"]
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_what_a_write_would_be_refused_for_is_asked_in_a_preview_alone_and_of_what_is_known(plugin, preview):
+    asked = []
+
+    class _Strict(_Cluster):
+        def refuse(self, inputs, outputs):
+            asked.append((inputs, outputs))
+
+        def create(self, _name, _inputs, _context):
+            return Outcome("skua", _WHOLE)
+
+    serving = plugin(_Strict())
+    news = values.encode({"name": "skua", "place": values.UNKNOWN, "nodes": 2}, frozenset())
+    state = values.encode({"name": "skua", **_WHOLE}, frozenset())
+    old = values.encode({"name": "skua"}, frozenset())
+    named = {"urn": _URN, "type": "atoll:index:LocalCluster", "preview": preview}
+
+    serving.create(protocol.provider.CreateRequest(properties=news, **named))
+    serving.update(protocol.provider.UpdateRequest(id="skua", news=news, olds=state, old_inputs=old, **named))
+
+    known = {"name": "skua", "nodes": 2}
+    assert asked == ([(known, {}), (known, _WHOLE)] if preview else [])

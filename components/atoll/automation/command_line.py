@@ -9,7 +9,17 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from atoll.automation import ending, machine, processes, running, safekeeping, secrets, surroundings, words
+from atoll.automation import (
+    charts,
+    ending,
+    machine,
+    processes,
+    running,
+    safekeeping,
+    secrets,
+    surroundings,
+    words,
+)
 from atoll.automation.logs import logs as logs_of
 from atoll.automation.show import Screen
 from atoll.automation.status import status as status_of
@@ -26,6 +36,7 @@ app = typer.Typer(
 )
 tools = typer.Typer(help="The programs that Atoll runs.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(tools, name="tools")
+app.add_typer(charts.app, name="charts")
 app.add_typer(secrets.app, name="secrets")
 
 

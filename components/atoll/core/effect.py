@@ -92,6 +92,13 @@ class Effect(Protocol):
         """The outputs that an update of a stale resource may change."""
         return self.changes(frozenset())
 
+    def refuse(self, inputs: Values, outputs: Values) -> None:  # noqa: ARG002 - for those that know before
+        """Raises in a preview what a write would be refused for, where that can be known before it is tried.
+
+        Unknown inputs are left out of `inputs`; `outputs` are the old ones, none before a create.
+        """
+        return
+
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:
         """Ensures the thing; may be called again after it was killed half-way."""
         ...

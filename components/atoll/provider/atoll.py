@@ -24,8 +24,7 @@ class AtollPlugin(Plugin):
 
     def check(self, request: Any) -> Any:
         """Asks the effect what does not fit; what is not known yet is left to the next check."""
-        inputs = values.plain(request.news)
-        known = {key: value for key, value in inputs.items() if not values.has_unknown(value)}
+        known = _known(values.plain(request.news))
         failures = [
             # Named in the reason: for a property of its own the engine prints the value, be it secret or not.
             protocol.provider.CheckFailure(reason=f"{failure.name}: {failure.reason}")
@@ -55,6 +54,7 @@ class AtollPlugin(Plugin):
         """Ensures the thing."""
         effect, inputs = _effect(request), values.decode(request.properties)
         if request.preview:
+            effect.refuse(_known(inputs.value), {})
             state = _state(effect, inputs, dict.fromkeys(effect.outputs, values.UNKNOWN))
             return protocol.provider.CreateResponse(properties=state)
         outcome = effect.create(_name(request), inputs.value, self._context(request.urn))
@@ -67,6 +67,7 @@ class AtollPlugin(Plugin):
         effect, inputs = _effect(request), values.decode(request.news)
         old, outputs = values.plain(request.old_inputs), _outputs(effect, request.olds)
         if request.preview:
+            effect.refuse(_known(inputs.value), outputs)
             unknown = _unknown_outputs(effect, old, inputs.value, outputs)
             state = _state(effect, inputs, {**outputs, **dict.fromkeys(unknown, values.UNKNOWN)})
             return protocol.provider.UpdateResponse(properties=state)
@@ -120,6 +121,10 @@ def _effect(request: Any) -> Effect:
     """The effect of a resource, by the class in its type; the type is the last in the URN's chain of parents."""
     token = request.type or request.urn.split("::")[2].rsplit("$", 1)[-1]
     return resources.effect(token.rsplit(":", 1)[-1])
+
+
+def _known(inputs: Values) -> Values:
+    return {key: value for key, value in inputs.items() if not values.has_unknown(value)}
 
 
 def _owner(urn: str) -> str:

@@ -8,6 +8,7 @@ from atoll.core.effect import Effect
 from atoll.core.errors import ArgsError
 
 EFFECTS = {
+    "ChartPublication": "atoll.charts.publication_effects:ChartPublication",
     "ChartValues": "atoll.charts.release_effects:ChartValues",
     "ExistingCluster": "atoll.cluster.effects:ExistingCluster",
     "KmsKey": "atoll.secrets.key_effects:KmsKey",

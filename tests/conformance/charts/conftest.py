@@ -6,10 +6,14 @@ import os
 import pytest
 
 from atoll import toolchain
+from atoll.charts.publishing import Destination
+from atoll.helm import Helm, Login
 from atoll.kubernetes import Api, Kubeconfig
 from atoll.toolchain import cache
 from conformance.kubernetes import engines
 from conformance.kubernetes.programs import Program
+from harness import helm
+from harness.registry import PASSWORD, USER, served
 from harness.waiting import until
 
 _COUNTER = itertools.count(1)
@@ -74,3 +78,25 @@ def namespace(api):
     }
     until(lambda: api.get(account), "the namespace's account, without which no pod is let in")
     return name
+
+
+@pytest.fixture(scope="session")
+def runner():
+    """Helm, found or built."""
+    helm.program()
+    with Helm() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory):
+    """A real registry with TLS and a login; each test has a path of its own in it."""
+    with served(tmp_path_factory.mktemp("registry")) as found:
+        yield found
+
+
+@pytest.fixture
+def destination(registry):
+    """A place for charts that no other test uses."""
+    path = f"oci://{registry.host}/p{next(_COUNTER)}-{os.getpid()}"
+    return Destination(path, login=Login(USER, PASSWORD), authority=registry.authority)
