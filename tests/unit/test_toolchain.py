@@ -56,6 +56,15 @@ seconds = 5
 ask = ["--version"]
 only_tests = true
 
+[[program]]
+name = "guest"
+version = "0.3.0"
+group = "group"
+package = "example.test/guest"
+seconds = 5
+ask = ["--version"]
+optional = true
+
 [[asset]]
 name = "scripts"
 version = "1.2.3"
@@ -303,15 +312,16 @@ def test_all_programs_come_with_all_assets():
 
 
 @pytest.mark.usefixtures("house")
-def test_what_tests_alone_run_is_there_only_when_it_is_asked_for(tmp_path):
+@pytest.mark.parametrize("name", ["witness", "guest"])
+def test_what_tests_alone_or_some_environments_run_is_there_only_when_it_is_asked_for(name, tmp_path):
     toolchain.ensure()
     assert [each.name for each in toolchain.listing()] == ["tool", "companion"]
 
-    assert toolchain.ensure(["witness"])["witness"].exists()
+    assert toolchain.ensure([name])[name].exists()
     toolchain.place(tmp_path)
 
-    assert [each.name for each in toolchain.listing()] == ["tool", "companion", "witness"]
-    assert not (tmp_path / "witness").exists()
+    assert [each.name for each in toolchain.listing()] == ["tool", "companion", name]
+    assert not (tmp_path / name).exists()
 
 
 def test_an_assets_files_can_be_removed_again_and_scripts_run(house):
@@ -355,7 +365,7 @@ def test_an_unknown_program_is_named_with_the_nearest():
     with pytest.raises(ArgsError) as raised:
         toolchain.ensure(["tol"])
     assert str(raised.value) == (
-        "program: found 'tol'; expected one of: tool, companion, witness. Did you mean 'tool'?"
+        "program: found 'tol'; expected one of: tool, companion, witness, guest. Did you mean 'tool'?"
     )
 
 

@@ -48,8 +48,9 @@ def examine() -> list[Report]:
 
 
 def _concerned() -> list[Program]:
-    """What an environment may run; what tests alone do only where it is there."""
-    return [each for each in pins.table().programs.values() if not each.only_tests or find(each.name)]
+    """What every environment may run; what some or tests alone do only where it is there."""
+    table = pins.table()
+    return [each for each in table.programs.values() if each.name in table.usual or find(each.name)]
 
 
 def _examine(program: Program) -> Report:

@@ -48,6 +48,7 @@ class Program:
     comes_with: str = ""
     beside: Asset | None = None
     only_tests: bool = False
+    optional: bool = False
 
     @property
     def linker_flags(self) -> str:
@@ -77,8 +78,8 @@ class Table:
 
     @property
     def usual(self) -> dict[str, Program]:
-        """The programs that an environment may run."""
-        return {name: each for name, each in self.programs.items() if not each.only_tests}
+        """The programs that every environment may run."""
+        return {name: each for name, each in self.programs.items() if not (each.only_tests or each.optional)}
 
 
 @cache
