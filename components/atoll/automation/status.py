@@ -12,10 +12,9 @@ import psutil
 from atoll import toolchain
 from atoll.automation import processes
 from atoll.automation.show import Screen
-from atoll.cluster.local import credentials
 from atoll.core.errors import AtollError, Exit
 from atoll.core.x509 import Validity
-from atoll.host import Environment, Ports, Process, Supervisor
+from atoll.host import Environment, Ports, Process, Supervisor, certificates
 from atoll.host.history import Restart
 from atoll.kubernetes import Kubeconfig
 
@@ -156,8 +155,8 @@ def _measured(pid: int) -> tuple[int, int]:
 
 def _endings(environment: Environment, now: datetime) -> Iterator[Ending]:
     for folder in environment.clusters.glob("*/pki"):
-        found = credentials.validities(folder)
-        if authority := found.pop(credentials.AUTHORITY, None):
+        found = certificates.validities(folder)
+        if authority := found.pop(certificates.AUTHORITY, None):
             yield _ending(folder.parent.name, "authority", "", authority, now)
         if found:
             first = min(found, key=lambda name: found[name].end)
