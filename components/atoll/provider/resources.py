@@ -8,9 +8,13 @@ from atoll.core.effect import Effect
 from atoll.core.errors import ArgsError
 
 EFFECTS = {
+    "EcrRegistry": "atoll.registry.ecr_effects:EcrRegistry",
+    "EcrRepository": "atoll.registry.ecr_effects:EcrRepository",
     "ExistingCluster": "atoll.cluster.effects:ExistingCluster",
     "KmsKey": "atoll.secrets.key_effects:KmsKey",
     "LocalCluster": "atoll.cluster.effects:LocalCluster",
+    "LocalRegistry": "atoll.registry.local_effects:LocalRegistry",
+    "OciRepository": "atoll.registry.local_effects:OciRepository",
     "LocalControlPlane": "atoll.federation.local.effects:LocalControlPlane",
     "MemberAccess": "atoll.federation.joining_effects:MemberAccess",
     "MemberStatus": "atoll.federation.member_effects:MemberStatus",

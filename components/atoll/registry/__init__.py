@@ -1,0 +1,24 @@
+"""Registries and their repositories: those of ECR, and those of this machine."""
+
+from atoll.registry.component import (
+    PullThroughCache,
+    Registry,
+    RegistryArgs,
+    RegistryKind,
+    ReplicationDestination,
+    ReplicationRule,
+)
+from atoll.registry.repository import Encryption, Repository, RepositoryArgs, TagMutability
+
+__all__ = [
+    "Encryption",
+    "PullThroughCache",
+    "Registry",
+    "RegistryArgs",
+    "RegistryKind",
+    "ReplicationDestination",
+    "ReplicationRule",
+    "Repository",
+    "RepositoryArgs",
+    "TagMutability",
+]
