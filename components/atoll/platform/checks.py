@@ -6,12 +6,11 @@ from atoll.core import naming
 from atoll.platform import variables
 from atoll.platform.declaration import (
     Declaration,
-    Driver,
-    Keeper,
     Kms,
     Kubeconfig,
     Override,
     Propagation,
+    PullSecret,
     SealedSecret,
     State,
 )
@@ -19,6 +18,7 @@ from atoll.platform.groups import Groups
 from atoll.platform.inventory import CONTROL_PLANE, EVERYWHERE
 from atoll.platform.problems import choice, shown, unknown
 from atoll.platform.tree import Path
+from atoll.platform.values import Driver, Keeper
 
 Finding = tuple[Path, str]
 
@@ -93,7 +93,9 @@ def _unknown(path: Path, found: Iterable[str], known: list[str], what: str) -> I
             yield (*path, index), unknown(name, known, what)
 
 
-def _targeted(declared: Declaration) -> Iterator[tuple[Path, Propagation | Override | SealedSecret]]:
+def _targeted(
+    declared: Declaration,
+) -> Iterator[tuple[Path, Propagation | Override | SealedSecret | PullSecret]]:
     """Everything that goes to groups and clusters; an override comes after its propagation."""
     for name, propagation in declared.propagations.items():
         yield ("propagations", name), propagation
@@ -101,6 +103,9 @@ def _targeted(declared: Declaration) -> Iterator[tuple[Path, Propagation | Overr
             yield ("propagations", name, "overrides", index), override
     for name, secret in declared.sealed_secrets.items():
         yield ("sealedSecrets", name), secret
+    for name, registry in declared.registries.items():
+        for each, pull in registry.pull_secrets.items():
+            yield ("registries", name, "pullSecrets", each), pull
 
 
 def circles(groups: Groups) -> Iterator[Finding]:

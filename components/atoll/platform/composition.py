@@ -6,6 +6,7 @@ import pulumi
 
 from atoll.cluster import Cluster, ClusterArgs
 from atoll.cluster.component import Driver
+from atoll.core import naming
 from atoll.federation import (
     Concealed,
     ControlPlane,
@@ -18,7 +19,17 @@ from atoll.federation import (
     PropagationArgs,
 )
 from atoll.federation.control_plane import ControlPlaneDriver
-from atoll.platform import inventory, sealed_secrets
+from atoll.platform import inventory, namespaces, registries, sealed_secrets
+from atoll.registry import (
+    PullSecret,
+    PullSecretArgs,
+    Registry,
+    RegistryArgs,
+    RegistryKind,
+    Repository,
+    RepositoryArgs,
+    pull_secret,
+)
 from atoll.secrets import Grant, Key, KeyArgs, KeySpec, SealedSecret, SealedSecretArgs, SopsFile
 from atoll.secrets.local import seat
 from atoll.secrets.sops_forms import Form
@@ -48,6 +59,15 @@ class Platform:
             name: Propagation(sealed_secrets.propagation(name), self._delivery(name, settings))
             for name, settings in declared.sealed_secrets.items()
         }
+        self.registries = {
+            name: Registry(name, _registry(settings)) for name, settings in declared.registries.items()
+        }
+        self.repositories = {
+            (name, each): Repository(naming.child(name, each), self._repository(name, each, settings))
+            for name, registry in declared.registries.items()
+            for each, settings in registry.repositories.items()
+        }
+        self._pull_secrets(declared)
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -57,6 +77,10 @@ class Platform:
             "clusters": {
                 name: {"endpoint": cluster.endpoint, "identifier": cluster.identifier}
                 for name, cluster in self.clusters.items()
+            },
+            "registries": {
+                name: {"kind": str(registry.kind), "address": registry.address}
+                for name, registry in self.registries.items()
             },
             "keys": {name: {"alias": key.alias, "arn": key.arn} for name, key in self.keys.items()},
         }
@@ -104,16 +128,51 @@ class Platform:
 
     def _delivery(self, name: str, settings: inventory.SealedSecret) -> PropagationArgs:
         """The Secret of a sealed one. It waits for its namespace alone: what else comes with that may need it."""
-        opened, namespace = self.sealed_secrets[name], sealed_secrets.home(settings.namespace)
-        data = Concealed(opened.data, opened.revision)
+        opened = self.sealed_secrets[name]
+        manifest = sealed_secrets.manifest(name, settings, Concealed(opened.data, opened.revision))
+        return self._carried(manifest, settings)
+
+    def _carried(
+        self, manifest: inventory.Manifest, settings: inventory.SealedSecret | inventory.PullSecret
+    ) -> PropagationArgs:
+        namespace = namespaces.home(settings.namespace)
         found = (each.resource_of(namespace) for each in self.propagations.values())
         return PropagationArgs(
             control_plane=self.control_plane,
-            resources=[sealed_secrets.manifest(name, settings, data)],
+            resources=[manifest],
             clusters=settings.clusters,
             after=[resource for resource in found if resource],
             timeout_seconds=int(settings.timeout.total_seconds()),
         )
+
+    def _repository(self, registry: str, name: str, settings: inventory.Repository) -> RepositoryArgs:
+        args = RepositoryArgs(
+            registry=self.registries[registry],
+            repository=name,
+            force_delete=settings.force_delete,
+            protect=settings.protect,
+            retain=settings.retain,
+        )
+        args |= cast("RepositoryArgs", settings.settings)
+        if settings.key:
+            args["encryption"] = {**args["encryption"], "key": self.keys[settings.key].arn}
+        if settings.existing:
+            args["import_id"] = settings.existing
+        return args
+
+    def _pull_secrets(self, declared: inventory.Inventory) -> None:
+        """The Secrets by which clusters pull, each with the propagation that carries it."""
+        for name, registry in declared.registries.items():
+            for each, settings in registry.pull_secrets.items():
+                args = PullSecretArgs(registry=self.registries[name])
+                if settings.user:
+                    args["user"] = settings.user
+                made = PullSecret(each, args)
+                data = Concealed(made.data, made.revision)
+                manifest = registries.manifest(each, settings, pull_secret.TYPE, data)
+                self.deliveries[registries.propagation(each)] = Propagation(
+                    registries.propagation(each), self._carried(manifest, settings)
+                )
 
 
 def _control_plane(settings: inventory.ControlPlane) -> ControlPlaneArgs:
@@ -146,6 +205,10 @@ def _override(rule: inventory.Override) -> Override:
     # The patches were checked as they were declared.
     patches = cast("tuple[Patch, ...]", rule.patches)
     return Override(resource=rule.resource, clusters=rule.clusters, patches=patches)
+
+
+def _registry(settings: inventory.Registry) -> RegistryArgs:
+    return RegistryArgs(kind=RegistryKind(settings.kind)) | cast("RegistryArgs", settings.settings)
 
 
 def _key(settings: inventory.Key) -> KeyArgs:

@@ -5,8 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from atoll.core.errors import SettingsError
-from atoll.platform import checks, declaration, keys, manifests, sealed_secrets, tree, variables
-from atoll.platform.declaration import Declaration, Driver
+from atoll.platform import (
+    checks,
+    declaration,
+    keys,
+    manifests,
+    namespaces,
+    registries,
+    sealed_secrets,
+    tree,
+    variables,
+)
+from atoll.platform.declaration import Declaration
 from atoll.platform.groups import Groups
 from atoll.platform.inventory import (
     Cluster,
@@ -22,9 +32,10 @@ from atoll.platform.parsing import Parsed, parse
 from atoll.platform.problems import Problem, Problems
 from atoll.platform.propagations import Resolution, Scopes
 from atoll.platform.tree import Node
+from atoll.platform.values import Driver
 
 _DEFAULT_NODES = 1
-_NAMED = ("groups", "clusters", "propagations", "keys", sealed_secrets.SECTION)
+_NAMED = ("groups", "clusters", "propagations", "keys", sealed_secrets.SECTION, registries.SECTION)
 _GIVING = ("driver", "children", "clusters")
 """What decides which driver a group gives to whom."""
 
@@ -48,7 +59,8 @@ def resolve(root: Node, found: list[Problem], environment: str, project: Path) -
         brought = inventory.propagations
         # A namespace may be in one that something was left out of.
         if parsed.whole("propagations") and all(each.resources for each in brought.values()):
-            for path, text in sealed_secrets.homeless(inventory.sealed_secrets, brought):
+            placed = [*sealed_secrets.placed(inventory), *registries.placed(inventory)]
+            for path, text in namespaces.homeless(placed, brought):
                 problems.add(path, text)
     if problems.lines or inventory is None:
         raise SettingsError(*problems.lines)
@@ -68,6 +80,7 @@ def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
         *checks.shared_kubeconfigs(declared),
         *checks.circles(groups),
         *sealed_secrets.problems(declared, _whole(parsed).sealed_secrets),
+        *registries.problems(declared, _whole(parsed).registries),
     ]
     if parsed.whole("controlPlane"):
         plane = declared.control_plane
@@ -86,11 +99,12 @@ def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
 
 
 def _whole(parsed: Parsed) -> Declaration:
-    """The declaration without the propagations and sealed secrets that something was left out of."""
+    """The declaration without the propagations, sealed secrets and registries that something was left out of."""
     declared = parsed.declaration
     update = {
         "propagations": _whole_of(parsed, "propagations", declared.propagations),
         "sealed_secrets": _whole_of(parsed, sealed_secrets.SECTION, declared.sealed_secrets),
+        "registries": _whole_of(parsed, registries.SECTION, declared.registries),
     }
     return declared.model_copy(update=update)
 
@@ -128,6 +142,10 @@ class _Resolver:
             propagations=self._propagations(clusters),
             sealed_secrets=self._sealed_secrets(),
             keys={name: keys.resolved(environment, name, key) for name, key in self._declared.keys.items()},
+            registries={
+                name: registries.resolved(environment, each, self._groups)
+                for name, each in self._declared.registries.items()
+            },
             kms=Kms(str(kms.driver), kms.key or "", kms.region or "", kms.endpoint),
             state=State(state.bucket, state.region, state.endpoint) if state else None,
         )

@@ -13,12 +13,13 @@ EFFECTS = {
     "ExistingCluster": "atoll.cluster.effects:ExistingCluster",
     "KmsKey": "atoll.secrets.key_effects:KmsKey",
     "LocalCluster": "atoll.cluster.effects:LocalCluster",
-    "LocalRegistry": "atoll.registry.local_effects:LocalRegistry",
-    "OciRepository": "atoll.registry.local_effects:OciRepository",
     "LocalControlPlane": "atoll.federation.local.effects:LocalControlPlane",
+    "LocalRegistry": "atoll.registry.local_effects:LocalRegistry",
     "MemberAccess": "atoll.federation.joining_effects:MemberAccess",
     "MemberStatus": "atoll.federation.member_effects:MemberStatus",
+    "OciRepository": "atoll.registry.local_effects:OciRepository",
     "PropagationStatus": "atoll.federation.delivery_effects:PropagationStatus",
+    "PullSecret": "atoll.registry.pull_secret_effects:PullSecret",
     "SealedSecret": "atoll.secrets.sealed_effects:SealedSecret",
 }
 """By class name, where the effect is: `module:attribute`; imported when first needed, so that starting is fast.

@@ -8,10 +8,13 @@ from atoll.registry.component import (
     ReplicationDestination,
     ReplicationRule,
 )
+from atoll.registry.pull_secret import PullSecret, PullSecretArgs
 from atoll.registry.repository import Encryption, Repository, RepositoryArgs, TagMutability
 
 __all__ = [
     "Encryption",
+    "PullSecret",
+    "PullSecretArgs",
     "PullThroughCache",
     "Registry",
     "RegistryArgs",

@@ -113,6 +113,13 @@ class Oci:
         assert not self.registry.create().problems
         self.place = launch.seat(environment, name)
 
+    @classmethod
+    def taken_up(cls, environment, name):
+        """A registry that somebody else made."""
+        made = cls.__new__(cls)
+        made.environment, made.name, made.place = environment, name, launch.seat(environment, name)
+        return made
+
     @staticmethod
     def begun(name):
         """A registry that is not made yet."""

@@ -20,6 +20,8 @@ from atoll.registry.local.seat import PROGRAM, Seat
 from atoll.registry.logins import Login
 
 FOLDER, PKI = "registries", "pki"
+SECRETS = ("logins.json", "uploads.key", "config.yml")
+"""The files of a registry that hold what nobody else may read."""
 _REMOVED = ".removed."
 """How the name of a registry's folder begins while it is being removed."""
 _LIMIT = timedelta(seconds=30)
@@ -145,18 +147,34 @@ def logins(place: Seat) -> Iterator[Login]:
         yield Login(place.address, user, password, authority)
 
 
-def login(environment: Environment, name: str) -> Login:
-    """How the first user of a registry logs in: all have the same rights.
+def login(environment: Environment, name: str, user: str | None = None) -> Login:
+    """How a user of a registry logs in, the first one unless named: all have the same rights.
 
     Raises:
-        UnavailableError: there is no such registry here.
+        UnavailableError: there is no such registry here, or no such user of it.
     """
-    found = next(logins(seat(environment, name)), None) if exists(environment, name) else None
-    if found is None:
+    found = list(logins(seat(environment, name))) if exists(environment, name) else []
+    if not found:
         raise UnavailableError(
             f"registry {name}: found none on this machine; expected one that is up. Run: atoll up {environment.name}"
         )
-    return found
+    chosen = next((each for each in found if user in (None, each.user)), None)
+    if chosen is None:
+        known = ", ".join(each.user for each in found)
+        raise UnavailableError(f"registry {name}: found no user {user}; expected one of: {known}")
+    return chosen
+
+
+def hash_of(environment: Environment, name: str, user: str) -> str:
+    """What a registry compares a user's password with."""
+    return users.lines(hashes(seat(environment, name))).get(user, "")
+
+
+def secret(environment: Environment, name: str) -> dict[str, str]:
+    """What is secret of a registry, by what it is."""
+    place = seat(environment, name)
+    found = {f"password of {user}": password for user, password in passwords(place).items()}
+    return found | {"key of uploads": _read(place.uploads)}
 
 
 def hashes(place: Seat) -> str:

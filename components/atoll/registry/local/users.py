@@ -20,19 +20,20 @@ def passwords(known: Mapping[str, str], users: Iterable[str]) -> dict[str, str]:
 
 def hashed(known: str, logins: Mapping[str, str]) -> str:
     """The lines of htpasswd for logins. One of the `known` lines that fits is taken up, so that nothing changes by itself."""
-    lines = _lines(known)
+    there = lines(known)
     return "".join(
-        f"{user}:{lines[user] if _fits(lines.get(user), password) else _hash(password)}\n"
+        f"{user}:{there[user] if _fits(there.get(user), password) else _hash(password)}\n"
         for user, password in logins.items()
     )
 
 
 def fitting(known: str, logins: Mapping[str, str]) -> list[str]:
     """The users of htpasswd lines, those whose password is another one left out; sorted."""
-    return sorted(user for user, line in _lines(known).items() if _fits(line, logins.get(user, "")))
+    return sorted(user for user, line in lines(known).items() if _fits(line, logins.get(user, "")))
 
 
-def _lines(text: str) -> dict[str, str]:
+def lines(text: str) -> dict[str, str]:
+    """The hashes by user."""
     found = (line.partition(":") for line in text.splitlines() if ":" in line)
     return {user: line for user, _, line in found}
 
