@@ -1,6 +1,7 @@
 """What must stand before the engine runs: folder, programs, plugins, supervisor, keys, stack."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,14 +23,19 @@ class Prepared:
     variables: dict[str, str]
 
 
-def prepare(environment: Environment, screen: Screen, kms: Kms, state: State | None) -> Prepared:
+def prepare(
+    environment: Environment, screen: Screen, kms: Kms, state: State | None, programs: Iterable[str] = ()
+) -> Prepared:
     """Brings everything up that the engine needs, taking up what is there. No `state` is the environment's folder.
+
+    `programs` are those that it uses beside the usual ones.
 
     Raises:
         UnavailableError: a program cannot be had, or the KMS does not answer.
         IntegrityError: the keys are damaged, or gone.
     """
     tools = toolchain.ensure(progress=lambda event: screen.say(str(event)))
+    toolchain.ensure(programs, lambda event: screen.say(str(event)))
     environment.create()
     toolchain.place(environment.bin)
     sealing.refuse_lost(environment)

@@ -57,7 +57,9 @@ def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
     with environment.locked("up"):
         processes.refuse_downgrades(environment)
         retention.sweep(environment)
-        engine = preparation.prepare(environment, screen, inventory.kms, inventory.state).engine
+        engine = preparation.prepare(
+            environment, screen, inventory.kms, inventory.state, inventory.programs
+        ).engine
         preparation.migrate(environment, engine, inventory.kms, screen)
         places = looking.accesses(environment, inventory)
         reach = _reach(environment, places, engine, screen)
@@ -73,6 +75,10 @@ def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
             screen.say(
                 f"cluster {name}: removed (a run that was killed had begun it, and nothing declares it)"
             )
+        for name in leaving.clear_registries(environment, inventory, state):
+            screen.say(
+                f"registry {name}: removed (a run that was killed had begun it, and nothing declares it)"
+            )
     found = recap.of_run([place.name for place in places], screen.results)
     found = recap.deliveries(found, before.result(), looking.statuses(state))
     found = recap.unreachable(found, reach.finish())
@@ -87,7 +93,9 @@ def check(environment: Environment, screen: Screen) -> Report:
     with environment.locked("up --check"):
         processes.refuse_downgrades(environment)
         retention.sweep(environment)
-        engine = preparation.prepare(environment, screen, inventory.kms, inventory.state).engine
+        engine = preparation.prepare(
+            environment, screen, inventory.kms, inventory.state, inventory.programs
+        ).engine
         places = looking.accesses(environment, inventory)
         reach = _reach(environment, places, engine, screen)
         with screen.beating("check"):
@@ -103,7 +111,9 @@ def refresh(environment: Environment, screen: Screen) -> Report:
     inventory = declared(environment)
     with processes.known(environment).locked("refresh"):
         retention.sweep(environment)
-        engine = preparation.prepare(environment, screen, inventory.kms, inventory.state).engine
+        engine = preparation.prepare(
+            environment, screen, inventory.kms, inventory.state, inventory.programs
+        ).engine
         places = looking.accesses(environment, inventory)
         reach = _reach(environment, places, engine, screen)
         with screen.beating("refresh"):
@@ -115,7 +125,9 @@ def refresh(environment: Environment, screen: Screen) -> Report:
 def recap_of(environment: Environment, screen: Screen) -> Report:
     """What is live now."""
     inventory = declared(environment)
-    engine = preparation.prepare(processes.known(environment), screen, inventory.kms, inventory.state).engine
+    engine = preparation.prepare(
+        processes.known(environment), screen, inventory.kms, inventory.state, inventory.programs
+    ).engine
     found = looking.live(looking.accesses(environment, inventory), looking.statuses(engine.state()))
     screen.end(found)
     return Report(recap.exit_code(found), found)
@@ -125,7 +137,9 @@ def variables(environment: Environment, screen: Screen) -> dict[str, str]:
     """What a shell needs, with everything behind it running."""
     inventory = declared(environment)
     with environment.locked("env"):
-        prepared = preparation.prepare(environment, screen, inventory.kms, inventory.state)
+        prepared = preparation.prepare(
+            environment, screen, inventory.kms, inventory.state, inventory.programs
+        )
         # For `pulumi` typed by hand, which knows nothing of all this.
         for message in prepared.engine.take_up():
             screen.listen(message)
