@@ -74,12 +74,16 @@ class Registry(Component):
     """What images in it are called by, before their repository: `host` or `host:port`."""
     authority: pulumi.Output[str]
     """Whom to trust for its certificate, PEM; empty for those that every machine trusts."""
+    reference: dict[str, Any]
+    """What tells an effect which registry is meant (`registry.access.login`); plain values, and no login."""
 
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         refuse_others(f"registry {name}", args["kind"], args, _ONLY)
         super().__init__(name, opts)
         self.kind = args["kind"]
-        self.place: dict[str, Any] = {key: args[key] for key in ("region", "endpoint") if args.get(key)}
+        given: Mapping[str, Any] = args
+        self.place = {key: given[key] for key in ("region", "endpoint") if given.get(key)}
+        self.reference = {"kind": str(self.kind), "registry": name, **self.place}
         self.gate: LocalRegistry | EcrRegistry
         self.gate, self.authority = _KINDS[self.kind](self, args)
         self.address = self.ready = self.gate.address

@@ -34,7 +34,7 @@ class PullSecret(Resource):
 
     def __init__(self, name: str, args: PullSecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         registry = args["registry"]
-        inputs = {"name": name, "kind": str(registry.kind), "registry": registry.name, **registry.place}
+        inputs = {"name": name, **registry.reference}
         if args.get("user"):
             inputs["user"] = args["user"]
         more = pulumi.ResourceOptions(additional_secret_outputs=["data"], depends_on=[registry.gate])

@@ -8,9 +8,8 @@ from atoll.core import lifetimes
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import UnavailableError
 from atoll.host import Environment
-from atoll.registry import ecr_service
+from atoll.registry import access
 from atoll.registry.component import RegistryKind
-from atoll.registry.ecr import Access
 from atoll.registry.local import launch
 from atoll.registry.logins import Login, docker_config
 
@@ -42,15 +41,13 @@ class PullSecret(Effect):
         if inputs.get("kind") != RegistryKind.OCI or "revision" not in outputs:
             return None
         try:
-            return (
-                None if _of_machine(inputs)[1] == outputs["revision"] else "its login is another one by now"
-            )
+            return None if _asked(inputs)[1] == outputs["revision"] else "its login is another one by now"
         except UnavailableError:
             return None
 
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Asks for a login."""
-        login, revision = (_of_ecr if inputs["kind"] == RegistryKind.ECR else _of_machine)(inputs)
+        login, revision = _asked(inputs)
         data = {_KEY: base64.b64encode(docker_config(login).encode()).decode()}
         ends = login.ends.isoformat() if login.ends else ""
         return Outcome(inputs["name"], {"data": data, "revision": revision, "ends": ends})
@@ -67,15 +64,11 @@ class PullSecret(Effect):
         """Leaves the login as it is: it is the registry's."""
 
 
-def _of_machine(inputs: Values) -> tuple[Login, str]:
-    """A login of this machine. What tells it from others holds the hash of its password alone, with its salt."""
-    environment = Environment.current()
-    login = launch.login(environment, inputs["registry"], inputs.get("user"))
-    line = launch.hash_of(environment, inputs["registry"], login.user)
+def _asked(inputs: Values) -> tuple[Login, str]:
+    """A login, and what tells it from others: of this machine by the hash of its password, which is salted."""
+    login = access.login(inputs, inputs.get("user"))
+    if login.ends:
+        return login, f"{login.address} until {login.ends.isoformat()}"
+    line = launch.hash_of(Environment.current(), inputs["registry"], login.user)
     told = f"{login.address} {login.user} {line}"
     return login, hashlib.sha256(told.encode()).hexdigest()[:16]
-
-
-def _of_ecr(inputs: Values) -> tuple[Login, str]:
-    login = ecr_service.service(Access.current(inputs.get("region"), inputs.get("endpoint"))).login()
-    return login, f"{login.address} until {login.ends.isoformat() if login.ends else 'ever'}"

@@ -80,6 +80,7 @@ class Ecr:
         self.client = ecr.client(ecr.Access(REGION, endpoint))
         self.registry = Driven(EcrRegistry(), {"name": "main", "region": REGION, "endpoint": endpoint})
         self.registry.create()
+        self.reference = {"kind": "ecr", "registry": "main", "region": REGION, "endpoint": endpoint}
 
     def repository(self, name, **inputs):
         """A repository that is not made yet."""
@@ -112,6 +113,7 @@ class Oci:
         self.registry = self.begun(name)
         assert not self.registry.create().problems
         self.place = launch.seat(environment, name)
+        self.reference = {"kind": "oci", "registry": name}
 
     @classmethod
     def taken_up(cls, environment, name):

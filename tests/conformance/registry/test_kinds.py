@@ -5,6 +5,7 @@ import json
 import pytest
 
 from atoll.core.errors import RefusedError
+from atoll.registry import access
 from atoll.registry.logins import docker_config
 
 pytestmark = pytest.mark.timeout(120)
@@ -87,7 +88,7 @@ def test_a_name_that_cannot_be_is_refused_before_anything_is_asked(kind, bad):
 
 
 def test_a_login_is_in_the_form_of_dockers_clients_and_never_shown(kind):
-    login = kind.login()
+    login = access.login(kind.reference)
     (entry,) = json.loads(docker_config(login))["auths"].items()
 
     assert entry[0] == kind.registry.outputs["address"]
