@@ -17,6 +17,7 @@ from atoll.core.errors import AtollError
 from atoll.host import Environment, remains
 from atoll.kubernetes import Kubeconfig
 from atoll.registry.local import launch as registries
+from atoll.registry.local.seat import SECRETS, STORAGE
 from atoll.secrets.local import keeping, seat
 
 LENGTH = 24
@@ -25,7 +26,7 @@ SHORTEST = 12
 """A secret of fewer characters would be found in what has nothing to do with it."""
 _RSA_LINES, _EC_LINE = 8, 1
 """The line of an RSA key in PKCS 8 in which its private exponent stands, and that of an EC key with its scalar."""
-_OWN = frozenset({"pki", "kubeconfigs", seat.NAME, "bin", *registries.SECRETS, registries.STORAGE})
+_OWN = frozenset({"pki", "kubeconfigs", seat.NAME, "bin", *SECRETS, STORAGE})
 """The folders of keys and logins, and that of programs, which are links; the files of a registry that are secret,
 and what was pushed to it, which may be of any size."""
 _PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n(.*?)-----END", re.DOTALL)

@@ -20,10 +20,6 @@ from atoll.registry.local.seat import PROGRAM, Seat
 from atoll.registry.logins import Login
 
 FOLDER, PKI = "registries", "pki"
-SECRETS = ("logins.json", "uploads.key", "config.yml")
-"""The files of a registry that hold what nobody else may read."""
-STORAGE = "storage"
-"""The folder of what was pushed to it."""
 _REMOVED = ".removed."
 """How the name of a registry's folder begins while it is being removed."""
 _LIMIT = timedelta(seconds=30)

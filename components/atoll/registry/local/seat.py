@@ -10,6 +10,10 @@ from atoll.host import Program
 
 PROGRAM = "registry"
 LOOPBACK = "127.0.0.1"
+STORAGE = "storage"
+_LOGINS, _UPLOADS, _SETTINGS = "logins.json", "uploads.key", "config.yml"
+SECRETS = (_LOGINS, _UPLOADS, _SETTINGS)
+"""The files of a registry that hold what nobody else may read."""
 _PRIORITY = 10
 _DRAIN = "5s"
 """How long a registry that is to end lets pushes go on. The supervisor kills it after 15 s."""
@@ -44,12 +48,12 @@ class Seat:
     @property
     def storage(self) -> Path:
         """What was pushed to it."""
-        return self.folder / "storage"
+        return self.folder / STORAGE
 
     @property
     def logins(self) -> Path:
         """The passwords by user, for its owner alone."""
-        return self.folder / "logins.json"
+        return self.folder / _LOGINS
 
     @property
     def hashes(self) -> Path:
@@ -59,12 +63,12 @@ class Seat:
     @property
     def uploads(self) -> Path:
         """The key that signs where an upload stands: one that was kept goes on past a restart."""
-        return self.folder / "uploads.key"
+        return self.folder / _UPLOADS
 
     @property
     def settings(self) -> Path:
         """What it is started with."""
-        return self.folder / "config.yml"
+        return self.folder / _SETTINGS
 
     def described(self, revision: str) -> Program:
         """What the supervisor runs; what it reads only at its start is in `revision`."""
