@@ -5,7 +5,7 @@ import json
 import pytest
 
 from atoll.core import naming
-from atoll.platform import load, sealed_secrets
+from atoll.platform import load, registries, sealed_secrets
 from harness import environments, sealing
 from harness.recording import open_texts, plain
 
@@ -15,7 +15,11 @@ _SECRET_OUTPUTS = {
     "LocalControlPlane": {"access"},
     "MemberAccess": {"token", "impersonatorToken"},
     "SealedSecret": {"data"},
+    "PullSecret": {"data"},
 }
+_COMPONENTS = {"ControlPlane", "Cluster", "Member", "Propagation", "Key", "Registry", "Repository"}
+_ALONE = {"SealedSecret", "PullSecret"}
+"""Resources that belong to no component."""
 
 
 _CREDENTIALS = ("/access", "/token", "/impersonatorToken", "/data")
@@ -47,8 +51,8 @@ def _kubernetes(record):
 def test_every_child_has_its_component_for_a_parent(record):
     for each in record.resources.values():
         kind, name = each.component
-        assert kind in {"ControlPlane", "Cluster", "Member", "Propagation", "Key", "SealedSecret"}
-        if each.custom and kind != "SealedSecret":
+        assert kind in _COMPONENTS | _ALONE
+        if each.custom and kind not in _ALONE:
             assert each.request.parent.endswith(f"::atoll:index:{kind}::{name}")
 
 
@@ -137,7 +141,13 @@ def test_every_cluster_of_the_inventory_is_there(name):
 
     assert {each.name for each in record.of_type(":index:Member")} == set(declared.clusters)
     sealed = {sealed_secrets.propagation(name) for name in declared.sealed_secrets}
-    assert {each.name for each in record.of_type(":index:Propagation")} == {*declared.propagations, *sealed}
+    pulls = {
+        registries.propagation(name)
+        for registry in declared.registries.values()
+        for name in registry.pull_secrets
+    }
+    found = {each.name for each in record.of_type(":index:Propagation")}
+    assert found == {*declared.propagations, *sealed, *pulls}
 
 
 def _awaited(record, resource):

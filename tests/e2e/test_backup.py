@@ -16,9 +16,11 @@ import yaml
 from atoll.automation import searching
 from atoll.core.errors import Exit
 from atoll.kubernetes import Api, Kubeconfig
+from atoll.registry.local import launch
 from atoll.secrets.local import keeping, seat
 from e2e import checkout as checkouts
-from harness import waiting
+from harness import images, waiting
+from harness.images import Pusher
 
 NAME, MEMBER = "small", "tern"
 CLUSTERS = ("control-plane", MEMBER)
@@ -27,6 +29,7 @@ INVENTORY = {
     "controlPlane": {"driver": "local"},
     "clusters": {MEMBER: {"driver": "local", "nodes": 1}},
     "keys": {"app": {"tags": {"team": "blue"}}},
+    "registries": {"depot": {"kind": "oci", "repositories": {"team/app": {}}}},
 }
 pytestmark = pytest.mark.timeout(400)
 
@@ -46,6 +49,7 @@ def small(checkout):
         login = {"namespace": "default", "groups": ["all"], "key": "app", "values": {"password": value}}
         declared.write_text(yaml.safe_dump({**INVENTORY, "sealedSecrets": {"login": login}}))
         assert checkout.report("up", NAME)["exit"] == 0
+        _pusher(checkout).push("team/app", "1")
         sealed = checkout.temporary / "sealed"
         checkout.atoll("secrets", "seal", NAME, "a/file", str(plain), "--out", str(sealed))
         plain.unlink()
@@ -109,6 +113,10 @@ def _writing(api):
         thread.join()
 
 
+def _pusher(checkout):
+    return Pusher(launch.login(checkout.environment(NAME), "depot"))
+
+
 def _identities(checkout):
     """What tells that a cluster, its objects and its keys are the same ones and not made anew."""
     environment = checkout.environment(NAME)
@@ -123,6 +131,10 @@ def _identities(checkout):
             for each in api.items("v1", kind):
                 metadata = each["metadata"]
                 found[f"{name} {kind} {metadata.get('namespace')} {metadata['name']}"] = metadata["uid"]
+    for name in ("logins.json", "htpasswd", "uploads.key"):
+        path = environment.folder / "registries" / "depot" / name
+        found[f"depot {name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    found["depot image"] = images.digest(_pusher(checkout).pull("team/app", "1"))
     keys = keeping.read(seat.seat(environment).keys)
     return found | {f"kms {key.id}": hashlib.sha256(key.material.encode()).hexdigest() for key in keys}
 

@@ -111,9 +111,11 @@ def test_a_member_that_joins_and_leaves_touches_no_other(up):
     ports = (checkout.environment("test").folder / "ports.json").read_text()
     fleet = {
         "ClusterPropagationPolicy beacon-placement",
+        "ClusterPropagationPolicy depot-pull-placement",
         "ClusterPropagationPolicy operators-placement",
         "ClusterOverridePolicy beacon-override-deployment.apps.beacon.light",
         "PropagationStatus beacon-status",
+        "PropagationStatus depot-pull-status",
         "PropagationStatus operators-status",
     }
     own = {

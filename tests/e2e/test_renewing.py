@@ -13,11 +13,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from atoll.cluster import effects
-from atoll.cluster.local import credentials
 from atoll.core import files, x509
 from atoll.core.errors import Exit
 from atoll.federation.local import programs
-from atoll.host import remains
+from atoll.host import certificates, remains
 from e2e import looking
 from e2e.test_life import changed
 from harness.waiting import until
@@ -195,7 +194,7 @@ def test_certificates_near_their_end_are_renewed_and_no_request_is_lost(up):
     assert _pids(checkout, but=CONTROLLER) == pids
     assert not [each for each in checkout.report("status", "test")["endings"] if each["due"]]
     for name in CLUSTERS:
-        lives = credentials.validities(clusters / name / "pki")
+        lives = certificates.validities(clusters / name / "pki")
         assert min(each.end for each in lives.values()) > datetime.now(UTC) + timedelta(days=360)
     assert checkout.report("up", "test")["changes"] == []
     assert looking.replicas(checkout, "test") == {"tern": (2, 2), "heron": (1, 1)}

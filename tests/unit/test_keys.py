@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atoll.core import iam
 from atoll.secrets import grants, key_rules, keys, policies
 from atoll.secrets.component import KeySpec
 from atoll.secrets.keys import Live, Wanted
@@ -81,8 +82,8 @@ def test_a_policy_in_other_words_means_the_same(statements, seed):
     policy = {"Version": "2012-10-17", "Statement": statements}
     other = {"Statement": _written_otherwise(statements, random.Random(seed)), "Version": "2012-10-17"}
 
-    assert policies.same(policy, other)
-    assert policies.same(json.dumps(policy, indent=3), other)
+    assert iam.same(policy, other)
+    assert iam.same(json.dumps(policy, indent=3), other)
 
 
 @given(statements=_STATEMENTS, data=st.data())
@@ -104,13 +105,13 @@ def test_a_policy_that_allows_something_else_means_something_else(statements, da
     else:
         statement[change].append("kms:Sign")
 
-    assert not policies.same(policy, other)
+    assert not iam.same(policy, other)
 
 
 def test_everybody_is_everybody_however_it_is_said():
     statement = {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}
 
-    assert policies.same(
+    assert iam.same(
         {"Statement": {**statement, "Principal": "*"}},
         {"Statement": [{**statement, "Principal": {"AWS": ["*"]}}]},
     )
@@ -242,7 +243,7 @@ def test_the_policy_of_a_key_without_one_is_drift_once_it_is_not_the_default():
     assert "policy" not in keys.declared(_live(), {"alias": "a"})
     assert keys.declared(_live(policy=theirs), {"alias": "a"})["policy"] == theirs
     (write,) = keys.writes(_live(policy=theirs), _WANTED)
-    assert policies.same(write.arguments["Policy"], policies.default(_ARN))
+    assert iam.same(write.arguments["Policy"], policies.default(_ARN))
 
 
 def test_of_several_that_were_begun_a_usable_one_is_taken_first_and_then_the_newest():

@@ -13,6 +13,7 @@ from atoll.cluster.local.seat import PORTS, SUBJECTS, Seat
 from atoll.core import lifetimes, x509
 from atoll.core.errors import IntegrityError
 from atoll.core.x509 import Pair, Subject, Validity
+from atoll.host import certificates
 
 FEW = {name: SUBJECTS[name] for name in ("etcd", "admin", "kube-controller-manager")}
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -42,7 +43,7 @@ def test_credentials_that_fit_are_taken_up(small):
     before = _contents(small)
     credentials.ensure(small, FEW, ("secrets",), NOW + DAY)
     assert _contents(small) == before
-    assert credentials.outdated(small.folder / "pki", FEW, NOW + DAY) == []
+    assert certificates.outdated(small.folder / "pki", FEW, NOW + DAY) == []
 
 
 def test_a_certificate_near_its_end_is_renewed_alone_and_nothing_is_restarted_for_it(small):
@@ -52,12 +53,12 @@ def test_a_certificate_near_its_end_is_renewed_alone_and_nothing_is_restarted_fo
     (pki / "etcd.crt").write_bytes(older.certificate)
     (pki / "etcd.key").write_bytes(older.key)
     before = _contents(small)
-    assert credentials.outdated(pki, FEW, NOW) == ["etcd"]
+    assert certificates.outdated(pki, FEW, NOW) == ["etcd"]
 
     credentials.ensure(small, FEW, ("secrets",), NOW)
 
     assert _changed(before, _contents(small)) == {"etcd.crt", "etcd.key"}
-    assert credentials.outdated(pki, FEW, NOW) == []
+    assert certificates.outdated(pki, FEW, NOW) == []
 
 
 def test_a_process_reads_its_renewed_certificate_from_the_same_kubeconfig(small):
@@ -78,7 +79,7 @@ def test_a_process_reads_its_renewed_certificate_from_the_same_kubeconfig(small)
 def test_what_was_renewed_too_late_to_be_noticed_restarts_everything(small):
     for late in (timedelta(minutes=50), -DAY):
         before = _contents(small)
-        end = credentials.validities(small.folder / "pki")["etcd"].end
+        end = certificates.validities(small.folder / "pki")["etcd"].end
         credentials.ensure(small, FEW, ("secrets",), end - late)
         assert credentials.LATE in _changed(before, _contents(small))
 
@@ -95,9 +96,9 @@ def test_half_of_a_pair_is_made_whole_again(small):
         for damage in damages:
             content = damage[name] if isinstance(damage, dict) else damage
             (pki / name).unlink() if content is None else (pki / name).write_bytes(content)
-            assert credentials.outdated(pki, FEW, NOW) == ["etcd"], (name, damage)
+            assert certificates.outdated(pki, FEW, NOW) == ["etcd"], (name, damage)
             credentials.ensure(small, FEW, ("secrets",), NOW)
-            assert credentials.outdated(pki, FEW, NOW) == []
+            assert certificates.outdated(pki, FEW, NOW) == []
 
 
 def test_a_new_authority_makes_everything_under_it_anew(small):
@@ -113,14 +114,14 @@ def test_a_new_authority_makes_everything_under_it_anew(small):
 
 def test_a_subject_that_changed_gets_a_new_certificate(small):
     changed = {**FEW, "etcd": Subject("etcd", hosts=("127.0.0.1",))}
-    assert credentials.outdated(small.folder / "pki", changed, NOW) == ["etcd"]
+    assert certificates.outdated(small.folder / "pki", changed, NOW) == ["etcd"]
 
 
 def test_an_authority_near_its_end_is_renewed_and_what_it_signed_stays_valid(small):
     pki, before = small.folder / "pki", _contents(small)
     later = NOW + x509.AUTHORITY_LIFE * 0.67
     old = Pair(before["ca.crt"], before["ca.key"])
-    assert credentials.outdated(pki, {}, later) == ["ca"]
+    assert certificates.outdated(pki, {}, later) == ["ca"]
 
     credentials.ensure(small, FEW, ("secrets",), later)
 
@@ -174,11 +175,11 @@ def test_over_fifteen_years_of_runs_nothing_ever_ends_and_nothing_is_late(small)
     pki, renewals = small.folder / "pki", {"ca": 0, "etcd": 0}
     for run in range(15 * 6):
         now = NOW + 60 * DAY * run
-        old = credentials.outdated(pki, {"etcd": FEW["etcd"]}, now)
+        old = certificates.outdated(pki, {"etcd": FEW["etcd"]}, now)
         renewals |= {name: renewals[name] + 1 for name in old}
         if old:
             credentials.ensure(small, {"etcd": FEW["etcd"]}, ("secrets",), now)
-        lives = credentials.validities(pki)
+        lives = certificates.validities(pki)
         assert all(lives[name].begin <= now < lives[name].end for name in renewals)
     # A leaf lives for a year and an authority for ten; each is renewed by the first run in its last third.
     assert renewals == {"ca": 2, "etcd": 17}

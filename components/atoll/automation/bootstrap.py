@@ -18,12 +18,12 @@ from atoll.automation import buckets, sealing
 from atoll.automation.buckets import Live
 from atoll.automation.show import Screen
 from atoll.core.errors import AtollError, Exit, RefusedError, UnavailableError, quoted
+from atoll.core.writes import Write
 from atoll.platform import Inventory
 from atoll.platform.inventory import State
 from atoll.secrets import keys, kms
 from atoll.secrets.keys import Wanted
 from atoll.secrets.service import Service
-from atoll.secrets.writes import Write
 
 _CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 2, 10, 4
 _ROTATION = 365

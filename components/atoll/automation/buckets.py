@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from atoll.core.writes import Write
 from atoll.platform.inventory import State
-from atoll.secrets.writes import Write
 
 MARK = "atoll.dev/environment"
 """The tag that says whose state a bucket holds."""

@@ -1,4 +1,4 @@
-"""Clusters that leave by another way than the engine's: those to be forgotten, and those that nobody knows of."""
+"""What leaves by another way than the engine's: clusters to be forgotten, clusters and registries that nobody knows of."""
 
 import time
 from pathlib import Path
@@ -8,15 +8,18 @@ from atoll.automation import looking
 from atoll.automation.engine import Engine
 from atoll.automation.looking import Access
 from atoll.cluster.local import launch
+from atoll.core import naming
 from atoll.core.errors import ArgsError, RefusedError
 from atoll.federation import forgetting, joining, member_effects
 from atoll.host import Environment
 from atoll.kubernetes import Api, Kubeconfig
 from atoll.platform import CONTROL_PLANE, Inventory, problems
+from atoll.registry.local import launch as registries
 
 _SURE = 2
 """How often a member must have been silent: one that restarts is back at the second time."""
 _PAUSE = 2.0
+_REGISTRY = naming.type_token("LocalRegistry")
 
 
 def refuse_declared(inventory: Inventory, name: str) -> None:
@@ -48,6 +51,21 @@ def clear_unknown(environment: Environment, inventory: Inventory, state: list[di
     unknown = sorted(set(launch.names(environment)) - known)
     for name in unknown:
         launch.remove(environment, name)
+    return unknown
+
+
+def clear_registries(
+    environment: Environment, inventory: Inventory, state: list[dict[str, Any]]
+) -> list[str]:
+    """Removes registries of this machine that neither the inventory nor the state knows; returns their names."""
+    known = {each["inputs"]["name"] for each in state if each["type"] == _REGISTRY}
+    unknown = [
+        name
+        for name in registries.names(environment)
+        if name not in known and name not in inventory.registries
+    ]
+    for name in unknown:
+        registries.remove(environment, registries.seat(environment, name))
     return unknown
 
 

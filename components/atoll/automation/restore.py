@@ -23,6 +23,8 @@ from atoll.federation.local import effects as planes
 from atoll.host import Environment, Ports, Supervisor, remains
 from atoll.platform import CONTROL_PLANE
 from atoll.provider import plugins
+from atoll.registry.local import launch as registries
+from atoll.registry.local.seat import PROGRAM
 
 _PURPOSE, _ASIDE = "restore", "replaced"
 _PORTS = "ports.json"
@@ -75,6 +77,8 @@ def restore(
             staged = Environment(environment.project, environment.name, place / ENVIRONMENT)
             launch.refuse(staged, staged.cluster_names)
             toolchain.ensure(progress=lambda event: screen.say(str(event)))
+            if registries.names(staged):
+                toolchain.ensure([PROGRAM], lambda event: screen.say(str(event)))
             same = _fit(environment, staged)
             _put(environment, staged)
             differing = _declare(environment, place / STACKS)
@@ -144,9 +148,20 @@ def _fit(environment: Environment, staged: Environment) -> bool:
             # Objects on the plane lead to ports of its own processes: as it differs, the next up writes them anew.
             found = [replace(each, revision=_MOVED) for each in found]
         Supervisor(staged).describe(found)
+    for name in registries.names(staged):
+        _describe_registry(environment, staged, name, described)
     _move(environment, staged, staged.programs.iterdir())
     environment.describe(staged.folder)
     return had == ports
+
+
+def _describe_registry(environment: Environment, staged: Environment, name: str, described: set[str]) -> None:
+    """Makes a registry fit: its settings hold paths and a port, and what is to run tells them by their digest."""
+    place = registries.seat(staged, name)
+    registries.write(staged, place, list(registries.passwords(place)))
+    _move(environment, staged, [place.settings])
+    if place.process in described:
+        Supervisor(staged).describe([registries.program(place)])
 
 
 def _move(environment: Environment, staged: Environment, paths: Iterable[Path]) -> None:

@@ -75,6 +75,10 @@ def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
             screen.say(
                 f"cluster {name}: removed (a run that was killed had begun it, and nothing declares it)"
             )
+        for name in leaving.clear_registries(environment, inventory, state):
+            screen.say(
+                f"registry {name}: removed (a run that was killed had begun it, and nothing declares it)"
+            )
     found = recap.of_run([place.name for place in places], screen.results)
     found = recap.deliveries(found, before.result(), looking.statuses(state))
     found = recap.unreachable(found, reach.finish())

@@ -16,6 +16,8 @@ import yaml
 from atoll.core.errors import AtollError
 from atoll.host import Environment, remains
 from atoll.kubernetes import Kubeconfig
+from atoll.registry.local import launch as registries
+from atoll.registry.local.seat import SECRETS, STORAGE
 from atoll.secrets.local import keeping, seat
 
 LENGTH = 24
@@ -24,8 +26,9 @@ SHORTEST = 12
 """A secret of fewer characters would be found in what has nothing to do with it."""
 _RSA_LINES, _EC_LINE = 8, 1
 """The line of an RSA key in PKCS 8 in which its private exponent stands, and that of an EC key with its scalar."""
-_OWN = frozenset({"pki", "kubeconfigs", seat.NAME, "bin"})
-"""The folders of keys and logins, and that of programs, which are links."""
+_OWN = frozenset({"pki", "kubeconfigs", seat.NAME, "bin", *SECRETS, STORAGE})
+"""The folders of keys and logins, and that of programs, which are links; the files of a registry that are secret,
+and what was pushed to it, which may be of any size."""
 _PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n(.*?)-----END", re.DOTALL)
 _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.([\w-]+)")
 
@@ -45,6 +48,12 @@ def of_disk(environment: Environment) -> dict[str, str]:
         taken = seat.seat(environment)
         found = {f"KMS key {key.id}": key.material for key in keeping.read(taken.keys)}
         found["KMS login"] = taken.login()[1]
+    for name in registries.names(environment):
+        found |= {
+            f"registry {name}: {what}": value for what, value in registries.secret(environment, name).items()
+        }
+    for path in (environment.folder / registries.PKI).glob("*.key"):
+        found |= _telling(f"{registries.PKI}/{path.name}", path.read_text())
     for path in environment.clusters.glob("*/pki/**/*.key"):
         found |= _telling(str(path.relative_to(environment.clusters)), path.read_text())
     for path in environment.clusters.glob("*/pki/encryption.yaml"):

@@ -12,12 +12,12 @@ import psutil
 from atoll import toolchain
 from atoll.automation import processes
 from atoll.automation.show import Screen
-from atoll.cluster.local import credentials
 from atoll.core.errors import AtollError, Exit
 from atoll.core.x509 import Validity
-from atoll.host import Environment, Ports, Process, Supervisor
+from atoll.host import Environment, Ports, Process, Supervisor, certificates
 from atoll.host.history import Restart
 from atoll.kubernetes import Kubeconfig
+from atoll.registry.local.launch import PKI
 
 _RUNNING, _STOPPED = "RUNNING", "STOPPED"
 _ACCESS = "atoll:index:MemberAccess"
@@ -124,7 +124,8 @@ def _row(found: Status) -> tuple[str, ...]:
 
 
 def _status(supervisor: Supervisor, process: Process, ports: dict[str, int], last: Restart | None) -> Status:
-    _, _, program = process.name.partition(".")
+    # What belongs to no cluster begins with its program's name: registry-main.
+    program = process.name.partition(".")[2] or process.name.partition("-")[0]
     place = process.name.replace(".", "/", 1)
     uptime, memory = _measured(process.pid)
     described = supervisor.described(process.name)
@@ -136,7 +137,11 @@ def _status(supervisor: Supervisor, process: Process, ports: dict[str, int], las
         uptime,
         memory,
         # A second port of a process has its purpose after the program's name: etcd-peer.
-        [port for purpose, port in ports.items() if f"{purpose}-".startswith(f"{place}-")],
+        [
+            port
+            for purpose, port in ports.items()
+            if f"{purpose}-".startswith(f"{place}-") or purpose.startswith(f"{place}/")
+        ],
         described.version if described else "",
         toolchain.version(program) if chosen else "",
         last.unasked if last else 0,
@@ -155,13 +160,14 @@ def _measured(pid: int) -> tuple[int, int]:
 
 
 def _endings(environment: Environment, now: datetime) -> Iterator[Ending]:
-    for folder in environment.clusters.glob("*/pki"):
-        found = credentials.validities(folder)
-        if authority := found.pop(credentials.AUTHORITY, None):
-            yield _ending(folder.parent.name, "authority", "", authority, now)
+    own = {environment.folder / PKI: "environment"}
+    for folder in (*environment.clusters.glob("*/pki"), *own):
+        found, whose = certificates.validities(folder), own.get(folder, folder.parent.name)
+        if authority := found.pop(certificates.AUTHORITY, None):
+            yield _ending(whose, "authority", "", authority, now)
         if found:
             first = min(found, key=lambda name: found[name].end)
-            yield _ending(folder.parent.name, "certificate", first, found[first], now)
+            yield _ending(whose, "certificate", first, found[first], now)
     for path in (environment.folder / "kubeconfigs").glob("*.kubeconfig"):
         if validity := _of_kubeconfig(path.read_text()):
             yield _ending(path.stem, "certificate", "of its kubeconfig", validity, now)

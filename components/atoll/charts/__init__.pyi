@@ -1,5 +1,14 @@
+from .publication import ChartPublication, ChartPublicationArgs
 from .release import Release, ReleaseArgs
 from .rendering import rendered
 from .source import ChartLogin, ChartSource
 
-__all__ = ["ChartLogin", "ChartSource", "Release", "ReleaseArgs", "rendered"]
+__all__ = [
+    "ChartLogin",
+    "ChartPublication",
+    "ChartPublicationArgs",
+    "ChartSource",
+    "Release",
+    "ReleaseArgs",
+    "rendered",
+]

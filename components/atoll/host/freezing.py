@@ -17,7 +17,8 @@ from atoll.core.errors import NotReadyError
 from atoll.host import remains
 from atoll.host.environment import Environment
 
-STORE = "etcd"
+STORES = frozenset({"etcd", "registry"})
+"""The programs whose files have to fit together: those of etcd, and blobs with what names them."""
 _LIMIT = timedelta(seconds=10)
 """A thread that waits for the disk stands still once that has answered."""
 _PAUSE = 0.005
@@ -73,7 +74,7 @@ def _stores(environment: Environment) -> list[psutil.Process]:
     found = []
     for each in remains.supervised(environment):
         with contextlib.suppress(psutil.NoSuchProcess):
-            if each.name() == STORE:
+            if each.name() in STORES:
                 found.append(each)
     return found
 
@@ -83,7 +84,7 @@ def _await(stores: list[psutil.Process]) -> None:
     while not all(map(_is_still, stores)):
         if time.monotonic() > end:
             raise NotReadyError(
-                f"{STORE}: found one that does not stand still within {_LIMIT.total_seconds():.0f} s; expected to "
+                f"store: found one that does not stand still within {_LIMIT.total_seconds():.0f} s; expected to "
                 "copy its files. Look at what its disk does, and run the same command again."
             )
         time.sleep(_PAUSE)

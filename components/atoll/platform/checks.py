@@ -6,12 +6,11 @@ from atoll.core import naming
 from atoll.platform import variables
 from atoll.platform.declaration import (
     Declaration,
-    Driver,
-    Keeper,
     Kms,
     Kubeconfig,
     Override,
     Propagation,
+    PullSecret,
     Release,
     SealedSecret,
     State,
@@ -20,6 +19,7 @@ from atoll.platform.groups import Groups
 from atoll.platform.inventory import CONTROL_PLANE, EVERYWHERE
 from atoll.platform.problems import choice, shown, unknown
 from atoll.platform.tree import Path
+from atoll.platform.values import Driver, Keeper
 
 Finding = tuple[Path, str]
 
@@ -96,7 +96,7 @@ def _unknown(path: Path, found: Iterable[str], known: list[str], what: str) -> I
 
 def _targeted(
     declared: Declaration,
-) -> Iterator[tuple[Path, Propagation | Override | SealedSecret | Release]]:
+) -> Iterator[tuple[Path, Propagation | Override | SealedSecret | PullSecret | Release]]:
     """Everything that goes to groups and clusters; an override comes after its propagation."""
     for name, propagation in declared.propagations.items():
         yield ("propagations", name), propagation
@@ -104,6 +104,9 @@ def _targeted(
             yield ("propagations", name, "overrides", index), override
     for name, secret in declared.sealed_secrets.items():
         yield ("sealedSecrets", name), secret
+    for name, registry in declared.registries.items():
+        for each, pull in registry.pull_secrets.items():
+            yield ("registries", name, "pullSecrets", each), pull
     for name, release in declared.releases.items():
         yield ("releases", name), release
 

@@ -1,5 +1,6 @@
 """The one place that makes an inventory into components."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pulumi
@@ -20,7 +21,17 @@ from atoll.federation import (
     PropagationArgs,
 )
 from atoll.federation.control_plane import ControlPlaneDriver
-from atoll.platform import inventory, releases, sealed_secrets
+from atoll.platform import inventory, namespaces, registries, releases, sealed_secrets
+from atoll.registry import (
+    PullSecret,
+    PullSecretArgs,
+    Registry,
+    RegistryArgs,
+    RegistryKind,
+    Repository,
+    RepositoryArgs,
+    pull_secret,
+)
 from atoll.secrets import Grant, Key, KeyArgs, KeySpec, SealedSecret, SealedSecretArgs, SopsFile
 from atoll.secrets.local import seat
 from atoll.secrets.sops_forms import Form
@@ -50,10 +61,19 @@ class Platform:
             name: Propagation(sealed_secrets.propagation(name), self._delivery(name, settings))
             for name, settings in declared.sealed_secrets.items()
         }
+        self.registries = {
+            name: Registry(name, _registry(settings)) for name, settings in declared.registries.items()
+        }
+        self.repositories = {
+            (name, each): Repository(naming.child(name, each), self._repository(name, each, settings))
+            for name, registry in declared.registries.items()
+            for each, settings in registry.repositories.items()
+        }
+        self._pull_secrets(declared)
         self._declared = declared
         carried = {name: each for name, each in declared.releases.items() if not each.hooks}
         self.carried = {
-            name: Propagation(releases.propagation(name), self._carried(name, settings))
+            name: Propagation(releases.propagation(name), self._rendered(name, settings))
             for name, settings in carried.items()
         }
         self.releases = {
@@ -71,6 +91,10 @@ class Platform:
             "clusters": {
                 name: {"endpoint": cluster.endpoint, "identifier": cluster.identifier}
                 for name, cluster in self.clusters.items()
+            },
+            "registries": {
+                name: {"kind": str(registry.kind), "address": registry.address}
+                for name, registry in self.registries.items()
             },
             "keys": {name: {"alias": key.alias, "arn": key.arn} for name, key in self.keys.items()},
         }
@@ -120,38 +144,38 @@ class Platform:
 
     def _delivery(self, name: str, settings: inventory.SealedSecret) -> PropagationArgs:
         """The Secret of a sealed one. It waits for its namespace alone: what else comes with that may need it."""
-        opened, namespace = self.sealed_secrets[name], sealed_secrets.home(settings.namespace)
-        data = Concealed(opened.data, opened.revision)
+        opened = self.sealed_secrets[name]
+        manifest = sealed_secrets.manifest(name, settings, Concealed(opened.data, opened.revision))
+        return self._carried([manifest], settings)
+
+    def _carried(
+        self,
+        manifests: Sequence[Mapping[str, Any]],
+        settings: inventory.SealedSecret | inventory.PullSecret | inventory.Release,
+    ) -> PropagationArgs:
+        namespace = namespaces.home(settings.namespace)
         found = (each.resource_of(namespace) for each in self.propagations.values())
         return PropagationArgs(
             control_plane=self.control_plane,
-            resources=[sealed_secrets.manifest(name, settings, data)],
+            resources=manifests,
             clusters=settings.clusters,
             after=[resource for resource in found if resource],
             timeout_seconds=int(settings.timeout.total_seconds()),
         )
 
-    def _carried(self, name: str, settings: inventory.Release) -> PropagationArgs:
+    def _rendered(self, name: str, settings: inventory.Release) -> PropagationArgs:
         """The objects of a release that goes to its clusters as all else does."""
-        namespace = sealed_secrets.home(settings.namespace)
-        found = (each.resource_of(namespace) for each in self.propagations.values())
         chart = {**settings.chart}
         if "path" in chart:
             chart["path"] = str(self._declared.project / chart["path"])
-        return PropagationArgs(
-            control_plane=self.control_plane,
-            resources=rendered(chart, name, settings.namespace, [settings.values]),
-            clusters=settings.clusters,
-            after=[resource for resource in found if resource],
-            timeout_seconds=int(settings.timeout.total_seconds()),
-        )
+        return self._carried(rendered(chart, name, settings.namespace, [settings.values]), settings)
 
     def _release(self, name: str, cluster: str, settings: inventory.Release) -> ReleaseArgs:
         """A release that helm makes in one cluster, once its namespace is there."""
         bringing = (
             each
             for each, declared in self._declared.propagations.items()
-            if cluster in declared.clusters and sealed_secrets.brings(declared, settings.namespace)
+            if cluster in declared.clusters and namespaces.brings(declared, settings.namespace)
         )
         return ReleaseArgs(
             source=cast("ChartSource", settings.chart),
@@ -164,6 +188,35 @@ class Platform:
             timeout_seconds=int(settings.timeout.total_seconds()),
             after=[self.propagations[each].gate for each in bringing],
         )
+
+    def _repository(self, registry: str, name: str, settings: inventory.Repository) -> RepositoryArgs:
+        args = RepositoryArgs(
+            registry=self.registries[registry],
+            repository=name,
+            force_delete=settings.force_delete,
+            protect=settings.protect,
+            retain=settings.retain,
+        )
+        args |= cast("RepositoryArgs", settings.settings)
+        if settings.key:
+            args["encryption"] = {**args["encryption"], "key": self.keys[settings.key].arn}
+        if settings.existing:
+            args["import_id"] = settings.existing
+        return args
+
+    def _pull_secrets(self, declared: inventory.Inventory) -> None:
+        """The Secrets by which clusters pull, each with the propagation that carries it."""
+        for name, registry in declared.registries.items():
+            for each, settings in registry.pull_secrets.items():
+                args = PullSecretArgs(registry=self.registries[name])
+                if settings.user:
+                    args["user"] = settings.user
+                made = PullSecret(each, args)
+                data = Concealed(made.data, made.revision)
+                manifest = registries.manifest(each, settings, pull_secret.TYPE, data)
+                self.deliveries[registries.propagation(each)] = Propagation(
+                    registries.propagation(each), self._carried([manifest], settings)
+                )
 
 
 def _control_plane(settings: inventory.ControlPlane) -> ControlPlaneArgs:
@@ -196,6 +249,10 @@ def _override(rule: inventory.Override) -> Override:
     # The patches were checked as they were declared.
     patches = cast("tuple[Patch, ...]", rule.patches)
     return Override(resource=rule.resource, clusters=rule.clusters, patches=patches)
+
+
+def _registry(settings: inventory.Registry) -> RegistryArgs:
+    return RegistryArgs(kind=RegistryKind(settings.kind)) | cast("RegistryArgs", settings.settings)
 
 
 def _key(settings: inventory.Key) -> KeyArgs:

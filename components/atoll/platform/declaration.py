@@ -1,230 +1,41 @@
-"""An inventory as it is written: the keys there are, and what each may hold. Pure.
+"""An inventory as it is written: the keys there are, and what each may hold. Pure."""
 
-A value that does not fit is told as *found; expected*: `Expected` on a field holds the second half.
-"""
-
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
 
-from atoll.charts import source
-from atoll.core import naming
-from atoll.platform.problems import choice
-from atoll.secrets import generated, grants, key_rules, message
+from atoll.platform.values import (
+    Bucket,
+    ChartField,
+    Drivers,
+    Duration,
+    Encryptions,
+    Entry,
+    Flag,
+    GeneratedValues,
+    GrantOperation,
+    Keeper,
+    Keepers,
+    KeySpec,
+    LabelKey,
+    LabelValue,
+    Mutabilities,
+    Name,
+    Nodes,
+    Operations,
+    Pointer,
+    Policy,
+    Priority,
+    RegistryKinds,
+    Rotation,
+    SealedValues,
+    Text,
+    Window,
+)
+from atoll.secrets import key_rules
 from atoll.secrets import keys as kms_keys
-
-MOST_NODES = 500
-_LABEL_LENGTH = 63
-_PREFIX_LENGTH = 253
-_LONGEST = timedelta(hours=1)
-_LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
-_LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_DAYS = re.compile(r"(\d{1,5})d")
-_OFF = ("off", False)
-"""YAML reads the bare word as false."""
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-
-
-def Expected(  # noqa: N802 - it reads as an annotation
-    text: str, choices: Iterable[str] = (), *, hidden: bool = False
-) -> WrapValidator:
-    """Tells every failure of the value below as what was expected instead; of `choices`, the nearest is named.
-
-    A `hidden` value is not shown: it may be a secret that somebody forgot to seal.
-    """
-    context = {"text": text, "choices": [str(each) for each in choices], "hidden": hidden}
-
-    def checked(value: Any, handler: Callable[[Any], Any]) -> Any:
-        try:
-            return handler(value)
-        except (ValidationError, ValueError) as error:
-            raise PydanticCustomError("expected", "{text}", context) from error
-
-    return WrapValidator(checked)
-
-
-class Driver(StrEnum):
-    """Who brings a cluster or the control plane."""
-
-    LOCAL = "local"
-    KUBECONFIG = "kubeconfig"
-
-
-class Keeper(StrEnum):
-    """Who keeps the environment's keys: a KMS of this machine, or Amazon's (and what speaks its API)."""
-
-    LOCAL = "local"
-    AWS = "aws"
-
-
-class Operation(StrEnum):
-    """What a patch does, in the words of RFC 6902 that Karmada takes."""
-
-    ADD = "add"
-    REPLACE = "replace"
-    REMOVE = "remove"
-
-
-def _label_value(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > _LABEL_LENGTH:
-        raise ValueError(value)
-    if value and not _LABEL_NAME.fullmatch(value):
-        raise ValueError(value)
-    return value
-
-
-def _label_key(value: Any) -> str:
-    prefix, slash, name = str(value).rpartition("/")
-    if slash and (len(prefix) > _PREFIX_LENGTH or not _LABEL_PREFIX.fullmatch(prefix)):
-        raise ValueError(value)
-    if not name:
-        raise ValueError(value)
-    return (prefix + slash) + _label_value(name)
-
-
-def _duration(value: Any) -> timedelta:
-    found = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
-    if not found:
-        raise ValueError(value)
-    hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    length = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    if not timedelta() < length <= _LONGEST:
-        raise ValueError(value)
-    return length
-
-
-def _sealed(value: Any) -> str:
-    # What it is bound to is looked at by who opens it: that takes a library which no other command waits for.
-    if not isinstance(value, str) or message.is_text(message.binary(value)):
-        raise ValueError("not sealed")
-    return value
-
-
-def _map_of_sealed(value: Any) -> Any:
-    if not isinstance(value, dict):
-        raise PydanticCustomError("expected", "{text}", {"text": "a map of sealed values", "hidden": True})
-    return value
-
-
-def _secret_key(value: Any) -> str:
-    if not isinstance(value, str) or naming.data_key_problem(value):
-        raise ValueError(value)
-    return value
-
-
-def _days(limits: tuple[int, int], value: Any) -> timedelta:
-    found = _DAYS.fullmatch(value) if isinstance(value, str) else None
-    if not found or not limits[0] <= int(found.group(1)) <= limits[1]:
-        raise ValueError(value)
-    return timedelta(days=int(found.group(1)))
-
-
-def _rotation(value: Any) -> timedelta | None:
-    return None if value in _OFF else _days(key_rules.ROTATION_DAYS, value)
-
-
-def _window(value: Any) -> timedelta:
-    return _days(key_rules.DELETION_DAYS, value)
-
-
-def _one_of(names: Iterable[str]) -> WrapValidator:
-    known = frozenset(names)
-
-    def read(value: Any) -> str:
-        if value not in known:
-            raise ValueError(value)
-        return str(value)
-
-    return _reads(read)
-
-
-def _pointer(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"(/([^~/]|~0|~1)*)+", value):
-        raise ValueError(value)
-    return value
-
-
-@dataclass(frozen=True)
-class _Parsed:
-    """Takes the place of pydantic's own reading of a type."""
-
-    parse: Callable[[Any], Any]
-
-    def __call__(self, value: Any, _handler: Callable[[Any], Any]) -> Any:
-        return self.parse(value)
-
-
-def _reads(parse: Callable[[Any], Any]) -> WrapValidator:
-    return WrapValidator(_Parsed(parse))
-
-
-Text = Annotated[str, Field(min_length=1), Expected("text")]
-Name = Annotated[str, Field(min_length=1), Expected("a name")]
-Bucket = Annotated[
-    str,
-    # A dot in it would make a host name that no certificate is for.
-    Field(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"),
-    Expected("the name of a bucket: 3 to 63 of a-z 0-9 -"),
-]
-LabelKey = Annotated[
-    str,
-    _reads(_label_key),
-    Expected("a label's key: [prefix/]name, the name at most 63 of A-Z a-z 0-9 - _ ."),
-]
-LabelValue = Annotated[
-    str,
-    _reads(_label_value),
-    Expected(
-        "text that fits a label: at most 63 of A-Z a-z 0-9 - _ ., beginning and ending with a letter or digit"
-    ),
-]
-Drivers = Annotated[Driver, Field(strict=False), Expected(choice(Driver), Driver)]
-Keepers = Annotated[Keeper, Field(strict=False), Expected(choice(Keeper), Keeper)]
-Operations = Annotated[Operation, Field(strict=False), Expected(choice(Operation), Operation)]
-Nodes = Annotated[int, Field(ge=0, le=MOST_NODES), Expected(f"a whole number from 0 to {MOST_NODES}")]
-Priority = Annotated[int, Expected("a whole number")]
-Duration = Annotated[timedelta, _reads(_duration), Expected("a time from 1s to 1h, such as 90s or 2m")]
-SealedValue = Annotated[
-    str, _reads(_sealed), Expected("a sealed value, as `atoll secrets seal` gives it", hidden=True)
-]
-SecretKey = Annotated[
-    str, _reads(_secret_key), Expected("a key of a Secret: A-Z, a-z, 0-9, '-', '_' and '.', at most 253")
-]
-SealedValues = Annotated[dict[SecretKey, SealedValue], BeforeValidator(_map_of_sealed)]
-Length = Annotated[
-    int,
-    Field(ge=generated.CHARACTERS[0], le=generated.CHARACTERS[1]),
-    Expected("a number of characters from {} to {}".format(*generated.CHARACTERS)),
-]
-GeneratedValues = dict[SecretKey, Length]
-Rotation = Annotated[
-    timedelta | None,
-    _reads(_rotation),
-    Expected("days from {}d to {}d, or off".format(*key_rules.ROTATION_DAYS)),
-]
-Window = Annotated[
-    timedelta, _reads(_window), Expected("days from {}d to {}d".format(*key_rules.DELETION_DAYS))
-]
-KeySpec = Annotated[str, _one_of(kms_keys.USAGES), Expected(choice(kms_keys.USAGES), kms_keys.USAGES)]
-GrantOperation = Annotated[
-    str,
-    _one_of(grants.OPERATIONS),
-    Expected("an operation of KMS, such as Decrypt or GenerateDataKey", grants.OPERATIONS),
-]
-ChartField = Annotated[str, _one_of(source.NAMED), Expected(choice(source.NAMED), source.NAMED)]
-Flag = Annotated[bool, Expected("true or false")]
-Policy = Annotated[dict[str, Any] | str, Expected("a policy, as a map or JSON")]
-Entry = Annotated[str, Expected("text")]
-Pointer = Annotated[
-    str, _reads(_pointer), Expected("a JSON pointer, such as /spec/replicas (~1 stands for / and ~0 for ~)")
-]
 
 
 class Declared(BaseModel):
@@ -384,6 +195,74 @@ class Release(Declared):
     timeout: Duration = timedelta(minutes=5)
 
 
+class PullSecret(Declared):
+    """A Secret of some clusters with which their nodes pull from a registry, as a `user` of it."""
+
+    namespace: Text
+    user: Text | None = None
+    groups: list[Name] = Field(default_factory=list)
+    clusters: list[Name] = Field(default_factory=list)
+    timeout: Duration = timedelta(seconds=60)
+
+
+class Encryption(Declared):
+    """What encrypts the images of a repository; `key` is one of `keys`, or an ARN."""
+
+    type: Encryptions
+    key: Text | None = None
+
+
+class Repository(Declared):
+    """A repository; all but `forceDelete`, `protect`, `retain` is of ECR alone. `import` names one that exists."""
+
+    tag_mutability: Mutabilities | None = None
+    exclusions: list[Text] | None = None
+    scan_on_push: Flag | None = None
+    encryption: Encryption | None = None
+    lifecycle_policy: Policy | None = None
+    policy: Policy | None = None
+    tags: dict[str, Entry] | None = None
+    force_delete: Flag | None = None
+    protect: Flag | None = None
+    retain: Flag | None = None
+    import_: Text | None = Field(default=None, alias="import")
+
+
+class Destination(Declared):
+    """A registry that images are copied to."""
+
+    region: Text
+    account: Text | None = None
+
+
+class ReplicationRule(Declared):
+    """Which images of a registry are copied to where."""
+
+    destinations: list[Destination]
+    prefixes: list[Text] = Field(default_factory=list)
+
+
+class PullThroughCache(Declared):
+    """An upstream registry whose images are kept as they are asked for."""
+
+    upstream: Text
+    credential: Text | None = None
+
+
+class Registry(Declared):
+    """A registry: `users` are of one of this machine, `region`, `endpoint` and what is shared of ECR."""
+
+    kind: RegistryKinds
+    users: list[Text] | None = None
+    region: Text | None = None
+    endpoint: Text | None = None
+    replication: list[ReplicationRule] = Field(default_factory=list)
+    pull_through_cache: dict[str, PullThroughCache] = Field(default_factory=dict)
+    force_delete: Flag | None = None
+    repositories: dict[str, Repository] = Field(default_factory=dict)
+    pull_secrets: dict[str, PullSecret] = Field(default_factory=dict)
+
+
 class Declaration(Declared):
     """A whole inventory."""
 
@@ -396,4 +275,5 @@ class Declaration(Declared):
     propagations: dict[str, Propagation] = Field(default_factory=dict)
     sealed_secrets: dict[str, SealedSecret] = Field(default_factory=dict)
     keys: dict[str, Key] = Field(default_factory=dict)
+    registries: dict[str, Registry] = Field(default_factory=dict)
     releases: dict[str, Release] = Field(default_factory=dict)

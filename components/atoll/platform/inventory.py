@@ -11,6 +11,9 @@ CONTROL_PLANE = "control-plane"
 EVERYWHERE = "all"
 """The group that every cluster is in."""
 
+LOCAL_REGISTRY, REGISTRY = "oci", "registry"
+"""The kind of registry that is a process of this machine, and the program of it."""
+
 Manifest = dict[str, Any]
 
 
@@ -143,6 +146,38 @@ class Key:
 
 
 @dataclass(frozen=True)
+class PullSecret:
+    """A Secret of some clusters, by sorted names, with which they pull; no `user` is the first one."""
+
+    namespace: str
+    clusters: tuple[str, ...]
+    user: str | None = None
+    timeout: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository. `settings` are those of ECR, by the names of `RepositoryArgs`; `key` is one of the inventory's."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    key: str | None = None
+    force_delete: bool = False
+    protect: bool = False
+    retain: bool = False
+    existing: str | None = None
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry. `settings` are those of its kind, by the names of `RegistryArgs`."""
+
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    repositories: Mapping[str, Repository] = field(default_factory=dict)
+    pull_secrets: Mapping[str, PullSecret] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Release:
     """A chart of some clusters, by sorted names: `chart` is a `ChartSource` of atoll.charts.
 
@@ -175,9 +210,11 @@ class Inventory:
     sealed_secrets: Mapping[str, SealedSecret] = field(default_factory=dict)
     keys: Mapping[str, Key] = field(default_factory=dict)
     state: State | None = None
+    registries: Mapping[str, Registry] = field(default_factory=dict)
     releases: Mapping[str, Release] = field(default_factory=dict)
 
     @property
     def programs(self) -> tuple[str, ...]:
         """The programs that it uses beside those of every environment."""
-        return ("helm",) if self.releases else ()
+        local = any(each.kind == LOCAL_REGISTRY for each in self.registries.values())
+        return (*([REGISTRY] if local else []), *(["helm"] if self.releases else []))

@@ -29,7 +29,7 @@ def problems(declared: Declaration, environment: str) -> Iterator[tuple[Path, st
 
 def resolved(environment: str, name: str, key: Key) -> inventory.Key:
     """A key with all that was not said; where data is meant to stay, it is hard to lose."""
-    shared = not _THROWAWAY.fullmatch(environment)
+    shared = not is_throwaway(environment)
     return inventory.Key(
         alias=_alias(environment, name, key),
         description=key.description,
@@ -50,6 +50,11 @@ def resolved(environment: str, name: str, key: Key) -> inventory.Key:
         retain=shared if key.retain is None else key.retain,
         existing=key.import_,
     )
+
+
+def is_throwaway(environment: str) -> bool:
+    """Whether one engineer or one run of a pipeline makes and removes it."""
+    return bool(_THROWAWAY.fullmatch(environment))
 
 
 def _alias(environment: str, name: str, key: Key) -> str:

@@ -16,6 +16,7 @@ from atoll.platform.inventory import Manifest, Override, Propagation
 from atoll.platform.manifests import Finding
 from atoll.platform.problems import choice, shown, unknown
 from atoll.platform.tree import Path
+from atoll.platform.values import Operation
 from atoll.platform.variables import Rendering, names
 
 
@@ -156,16 +157,16 @@ def _unclear(
 
 
 def _written(patch: declaration.Patch) -> Manifest:
-    value = {} if patch.op is declaration.Operation.REMOVE else {"value": patch.value}
+    value = {} if patch.op is Operation.REMOVE else {"value": patch.value}
     return {"op": str(patch.op), "path": patch.path, **value}
 
 
 def _unfit(patch: declaration.Patch) -> Iterator[Finding]:
     """What is wrong with a patch by itself."""
     said = patch.value is not None
-    if patch.op is declaration.Operation.REMOVE and said:
+    if patch.op is Operation.REMOVE and said:
         yield ("value",), f"found {shown(patch.value)}; expected none (remove takes no value)"
-    if patch.op is not declaration.Operation.REMOVE and not said:
+    if patch.op is not Operation.REMOVE and not said:
         yield ("value",), f"found nothing; expected what {patch.op} writes"
     if patch.path in _KEPT:
         yield (

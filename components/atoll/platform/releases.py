@@ -8,6 +8,7 @@ from atoll.platform import inventory, manifests
 from atoll.platform.checks import Finding
 from atoll.platform.declaration import Declaration, Release
 from atoll.platform.groups import Groups
+from atoll.platform.namespaces import Placed
 
 SECTION = "releases"
 _ROLE = "release"
@@ -44,6 +45,12 @@ def resolve(declared: Release, groups: Groups, where: str) -> inventory.Release:
         timeout=declared.timeout,
         declared=where,
     )
+
+
+def placed(declared: inventory.Inventory) -> Iterator[Placed]:
+    """Where the releases go."""
+    for name, release in declared.releases.items():
+        yield Placed((SECTION, name), release.namespace, release.clusters)
 
 
 def _source(declared: Release) -> dict[str, str]:

@@ -5,8 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from atoll.core.errors import SettingsError
-from atoll.platform import checks, declaration, keys, manifests, releases, sealed_secrets, tree, variables
-from atoll.platform.declaration import Declaration, Driver
+from atoll.platform import (
+    checks,
+    declaration,
+    keys,
+    manifests,
+    namespaces,
+    registries,
+    releases,
+    sealed_secrets,
+    tree,
+    variables,
+)
+from atoll.platform.declaration import Declaration
 from atoll.platform.groups import Groups
 from atoll.platform.inventory import (
     Cluster,
@@ -23,9 +34,18 @@ from atoll.platform.parsing import Parsed, parse
 from atoll.platform.problems import Problem, Problems
 from atoll.platform.propagations import Resolution, Scopes
 from atoll.platform.tree import Node
+from atoll.platform.values import Driver
 
 _DEFAULT_NODES = 1
-_NAMED = ("groups", "clusters", "propagations", "keys", sealed_secrets.SECTION, releases.SECTION)
+_NAMED = (
+    "groups",
+    "clusters",
+    "propagations",
+    "keys",
+    registries.SECTION,
+    releases.SECTION,
+    sealed_secrets.SECTION,
+)
 _GIVING = ("driver", "children", "clusters")
 """What decides which driver a group gives to whom."""
 
@@ -49,11 +69,12 @@ def resolve(root: Node, found: list[Problem], environment: str, project: Path) -
         brought = inventory.propagations
         # A namespace may be in one that something was left out of.
         if parsed.whole("propagations") and all(each.resources for each in brought.values()):
-            lost = [
-                *sealed_secrets.homeless(sealed_secrets.SECTION, inventory.sealed_secrets, brought),
-                *sealed_secrets.homeless(releases.SECTION, inventory.releases, brought),
+            placed = [
+                *sealed_secrets.placed(inventory),
+                *registries.placed(inventory),
+                *releases.placed(inventory),
             ]
-            for path, text in lost:
+            for path, text in namespaces.homeless(placed, brought):
                 problems.add(path, text)
     if problems.lines or inventory is None:
         raise SettingsError(*problems.lines)
@@ -74,6 +95,7 @@ def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
         *checks.circles(groups),
         *sealed_secrets.problems(declared, _whole(parsed).sealed_secrets),
         *releases.problems(declared, _whole(parsed).releases),
+        *registries.problems(declared, _whole(parsed).registries),
     ]
     if parsed.whole("controlPlane"):
         plane = declared.control_plane
@@ -92,12 +114,13 @@ def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
 
 
 def _whole(parsed: Parsed) -> Declaration:
-    """The declaration without the propagations and sealed secrets that something was left out of."""
+    """The declaration without the propagations, sealed secrets and registries that something was left out of."""
     declared = parsed.declaration
     update = {
         "propagations": _whole_of(parsed, "propagations", declared.propagations),
         "sealed_secrets": _whole_of(parsed, sealed_secrets.SECTION, declared.sealed_secrets),
         "releases": _whole_of(parsed, releases.SECTION, declared.releases),
+        "registries": _whole_of(parsed, registries.SECTION, declared.registries),
     }
     return declared.model_copy(update=update)
 
@@ -136,6 +159,10 @@ class _Resolver:
             sealed_secrets=self._sealed_secrets(),
             releases=self._releases(),
             keys={name: keys.resolved(environment, name, key) for name, key in self._declared.keys.items()},
+            registries={
+                name: registries.resolved(environment, each, self._groups)
+                for name, each in self._declared.registries.items()
+            },
             kms=Kms(str(kms.driver), kms.key or "", kms.region or "", kms.endpoint),
             state=State(state.bucket, state.region, state.endpoint) if state else None,
         )

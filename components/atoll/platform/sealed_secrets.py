@@ -1,6 +1,6 @@
 """Sealed secrets in an inventory: what must hold between them and the rest, and what follows from them. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from atoll.core import naming
@@ -8,13 +8,12 @@ from atoll.platform import inventory, manifests
 from atoll.platform.checks import Finding
 from atoll.platform.declaration import Declaration, SealedSecret
 from atoll.platform.groups import Groups
-from atoll.platform.inventory import Propagation, SopsFile
+from atoll.platform.inventory import SopsFile
+from atoll.platform.namespaces import Placed
 from atoll.platform.problems import choice, shown, unknown
 from atoll.secrets import generated, sops_forms
 
 SECTION = "sealedSecrets"
-_EVERYWHERE = "default"
-"""The namespace that every cluster has."""
 _ROLE = "sealed"
 ENDS = sops_forms.ENDS
 
@@ -69,40 +68,10 @@ def resolve(declared: SealedSecret, groups: Groups, where: str) -> inventory.Sea
     )
 
 
-def homeless(
-    section: str,
-    found_there: Mapping[str, inventory.SealedSecret | inventory.Release],
-    propagations: Mapping[str, Propagation],
-) -> Iterator[Finding]:
-    """Secrets and releases for clusters that do not get their namespace."""
-    for name, secret in found_there.items():
-        brought = {
-            cluster
-            for each in propagations.values()
-            if brings(each, secret.namespace)
-            for cluster in each.clusters
-        }
-        missing = sorted(set(secret.clusters) - brought)
-        if missing and secret.namespace != _EVERYWHERE:
-            found = (
-                f"found {shown(secret.namespace)}, which no propagation brings to {choice(missing, 'and')}"
-            )
-            yield (
-                (section, name, "namespace"),
-                f"{found}; expected one with that Namespace among its resources",
-            )
-
-
-def brings(each: Propagation, namespace: str) -> bool:
-    """Whether a propagation has a namespace among its objects."""
-    return any(
-        manifests.identity(resource) == manifests.identity(home(namespace)) for resource in each.resources
-    )
-
-
-def home(namespace: str) -> inventory.Manifest:
-    """What names a namespace."""
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+def placed(declared: inventory.Inventory) -> Iterator[Placed]:
+    """Where the Secrets go."""
+    for name, secret in declared.sealed_secrets.items():
+        yield Placed((SECTION, name), secret.namespace, secret.clusters)
 
 
 def manifest(name: str, secret: inventory.SealedSecret, data: Any) -> inventory.Manifest:

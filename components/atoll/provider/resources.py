@@ -10,13 +10,18 @@ from atoll.core.errors import ArgsError
 EFFECTS = {
     "ChartPublication": "atoll.charts.publication_effects:ChartPublication",
     "ChartValues": "atoll.charts.release_effects:ChartValues",
+    "EcrRegistry": "atoll.registry.ecr_effects:EcrRegistry",
+    "EcrRepository": "atoll.registry.ecr_effects:EcrRepository",
     "ExistingCluster": "atoll.cluster.effects:ExistingCluster",
     "KmsKey": "atoll.secrets.key_effects:KmsKey",
     "LocalCluster": "atoll.cluster.effects:LocalCluster",
     "LocalControlPlane": "atoll.federation.local.effects:LocalControlPlane",
+    "LocalRegistry": "atoll.registry.local_effects:LocalRegistry",
     "MemberAccess": "atoll.federation.joining_effects:MemberAccess",
     "MemberStatus": "atoll.federation.member_effects:MemberStatus",
+    "OciRepository": "atoll.registry.local_effects:OciRepository",
     "PropagationStatus": "atoll.federation.delivery_effects:PropagationStatus",
+    "PullSecret": "atoll.registry.pull_secret_effects:PullSecret",
     "ReleasedObjects": "atoll.charts.release_effects:ReleasedObjects",
     "SealedSecret": "atoll.secrets.sealed_effects:SealedSecret",
 }

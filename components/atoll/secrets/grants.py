@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from atoll.core.effect import Values
-from atoll.secrets.writes import Write
+from atoll.core.writes import Write
 
 _PREFIX = "atoll/"
 """How the names of ours begin: those that services of the cloud make for themselves are theirs."""

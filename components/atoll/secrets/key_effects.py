@@ -3,9 +3,10 @@
 from functools import cache
 from typing import Any
 
+from atoll.core import iam
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import AtollError, RefusedError
-from atoll.secrets import grants, key_rules, keys, kms, lifecycle, policies
+from atoll.secrets import grants, key_rules, keys, kms, lifecycle
 from atoll.secrets.keys import Live, Wanted
 from atoll.secrets.service import Service
 
@@ -30,7 +31,7 @@ class KmsKey(Effect):
         if name == "region" and None in (old, new):
             return True
         if name == "policy" and None not in (old, new):
-            return policies.same(old, new)
+            return iam.same(old, new)
         if name == "grants" and isinstance(old, dict) and isinstance(new, dict):
             return grants.same(old, new)
         return bool(old == new)

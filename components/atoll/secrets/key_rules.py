@@ -8,16 +8,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from atoll.core import tags
 from atoll.core.effect import Failure, Values
 from atoll.secrets import grants, keys, policies
 
 ROTATION_DAYS = (90, 2560)
 DELETION_DAYS = (7, 30)
-MOST_TAGS = 50 - len(keys.MARKS | keys.PLACE)
+MOST_TAGS = tags.MOST - len(keys.MARKS | keys.PLACE)
 MOST_DESCRIPTION = 8192
 MOST_ALIAS = 256 - len(keys.PREFIX)
 _ALIAS = re.compile(r"[a-zA-Z0-9/_-]+")
-_TAG_KEY, _TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,128}"), re.compile(r"[\w .:/=+@-]{0,256}")
 _GRANT_NAME = re.compile(r"[a-zA-Z0-9:/_-]{1,250}")
 
 
@@ -40,18 +40,6 @@ def alias(value: Any) -> str | None:
     return (
         f"found {len(value)} characters; expected at most {MOST_ALIAS}" if len(value) > MOST_ALIAS else None
     )
-
-
-def tags(value: Any) -> str | None:
-    """What keeps a map from being the tags of a key, or None."""
-    if not isinstance(value, Mapping):
-        return f"found {value!r}; expected a map"
-    for key, text in value.items():
-        if str(key).startswith(keys.RESERVED):
-            return f"found {key!r}; expected another (tags that begin with {' or '.join(keys.RESERVED)} are set for you)"
-        if not _TAG_KEY.fullmatch(str(key)) or not isinstance(text, str) or not _TAG_VALUE.fullmatch(text):
-            return f"found {key!r}: {text!r}; expected letters, digits, spaces and . : / = + - @ _ (128 and 256 at most)"
-    return f"found {len(value)}; expected at most {MOST_TAGS}" if len(value) > MOST_TAGS else None
 
 
 def grant(name: str, value: Any) -> str | None:
@@ -111,7 +99,7 @@ _PROBLEMS = {
     "deletionDays": _within(DELETION_DAYS),
     "policy": policies.problem,
     "grants": _grants,
-    "tags": tags,
+    "tags": lambda value: tags.problem(value, MOST_TAGS),
     "spec": _spec,
     "multiRegion": _flag,
 }

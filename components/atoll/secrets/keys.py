@@ -8,16 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from atoll.core import iam, tags
 from atoll.core.effect import Values
+from atoll.core.writes import Write
 from atoll.secrets import grants, policies
-from atoll.secrets.writes import Write
 
-OWNER = "atoll.dev/owner"
-"""The tag that says whose a key is: `project/stack`."""
 ALIAS = "atoll.dev/alias"
 """The tag that says what a key is for. A key has both from its first moment, so that one is found again whose making
 was killed before it had an alias."""
-MARKS = frozenset({OWNER, ALIAS})
+MARKS = frozenset({tags.OWNER, ALIAS})
 STATE = "atoll.dev/state"
 """The tag that says where in its life a key is whose name has had several; a key without it is the only one."""
 GENERATION = "atoll.dev/generation"
@@ -44,8 +43,6 @@ USAGES = {
 """What each kind of key is made for; envelopes and the state take a symmetric one."""
 
 PREFIX = "alias/"
-RESERVED = ("aws:", "atoll.dev/")
-"""How the tags begin that the cloud sets, or Atoll."""
 _PENDING = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
 
 
@@ -87,7 +84,7 @@ class Wanted:
     @property
     def marks(self) -> dict[str, str]:
         """The tags by which the key is ours."""
-        return {OWNER: self.owner, ALIAS: self.alias}
+        return {tags.OWNER: self.owner, ALIAS: self.alias}
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,7 @@ class Live:
     @property
     def own_tags(self) -> dict[str, str]:
         """Its tags without those that the cloud or Atoll sets itself."""
-        return {key: value for key, value in self.tags.items() if not key.startswith(RESERVED)}
+        return tags.own(self.tags)
 
     @property
     def generation(self) -> int:
@@ -183,7 +180,7 @@ def declared(live: Live, inputs: Values) -> Values:
     }
     if live.rotation is not None:
         found["rotationDays"] = live.rotation or inputs.get("rotationDays") or _YEAR
-    if not policies.same(live.policy, policies.default(live.arn) if policy is None else policy):
+    if not iam.same(live.policy, policies.default(live.arn) if policy is None else policy):
         found["policy"] = live.policy
     elif policy is not None:
         found["policy"] = policy
@@ -204,7 +201,7 @@ def creation(wanted: Wanted) -> Write:
         "Tags": tag_list({**wanted.tags, **wanted.marks, **wanted.place}),
     }
     if wanted.policy is not None:
-        arguments["Policy"] = policies.text(wanted.policy)
+        arguments["Policy"] = iam.text(wanted.policy)
     return Write("create_key", arguments)
 
 
@@ -226,8 +223,8 @@ def writes(live: Live, wanted: Wanted) -> Iterator[Write]:
     yield from _rotation(live, wanted)
     yield from grants.writes(live.id, live.grants, wanted.grants)
     policy = policies.default(live.arn) if wanted.policy is None else wanted.policy
-    if not policies.same(live.policy, policy):
-        yield Write("put_key_policy", {**key, "PolicyName": "default", "Policy": policies.text(policy)})
+    if not iam.same(live.policy, policy):
+        yield Write("put_key_policy", {**key, "PolicyName": "default", "Policy": iam.text(policy)})
     if not wanted.enabled and (live.enabled or live.deletion):
         yield Write("disable_key", key)
 
@@ -250,7 +247,7 @@ def _tags(live: Live, wanted: Wanted) -> Iterator[Write]:
 
 
 def _aliases(live: Live, wanted: Wanted) -> Iterator[Write]:
-    former = live.tags.get(ALIAS) if live.tags.get(OWNER) == wanted.owner else None
+    former = live.tags.get(ALIAS) if live.tags.get(tags.OWNER) == wanted.owner else None
     if wanted.alias not in live.aliases:
         yield Write("create_alias", {"AliasName": PREFIX + wanted.alias, "TargetKeyId": live.id})
     if former != wanted.alias and former in live.aliases:

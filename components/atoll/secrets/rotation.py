@@ -8,12 +8,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from atoll.core import tags
 from atoll.core.errors import UnavailableError
+from atoll.core.writes import Write
 from atoll.secrets import keys, kms, versions
 from atoll.secrets.keys import Live, Wanted
 from atoll.secrets.service import Service
 from atoll.secrets.versions import Versions
-from atoll.secrets.writes import Write
 
 _SECONDS = 60
 """Within which a KMS shows everywhere what was written to it: Amazon's own says seconds, rarely minutes.
@@ -89,7 +90,7 @@ class Rotation:
 
     def _owner_of(self, today: Live) -> str:
         """Whoever owns the key of today owns the next."""
-        return today.tags.get(keys.OWNER, self.owner)
+        return today.tags.get(tags.OWNER, self.owner)
 
     def _once_seen(self, new: Live) -> Versions:
         end = time.monotonic() + _SECONDS

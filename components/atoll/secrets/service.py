@@ -5,11 +5,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from atoll.core import tags
 from atoll.core.errors import RefusedError
+from atoll.core.writes import Write
 from atoll.secrets import keys, kms
 from atoll.secrets.keys import Live, Wanted
 from atoll.secrets.lifecycle import State
-from atoll.secrets.writes import Write
 
 _MAKING_ATTEMPTS = 4
 _PAUSE = 0.5
@@ -114,7 +115,7 @@ class Service:
         return True
 
     def _refuse_foreign(self, behind: Live, wanted: Wanted) -> None:
-        owner = behind.tags.get(keys.OWNER)
+        owner = behind.tags.get(tags.OWNER)
         if owner != wanted.owner:
             whose = f"{owner}'s" if owner else "nobody's that is known"
             raise RefusedError(

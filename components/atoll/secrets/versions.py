@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from atoll.core import tags
 from atoll.core.errors import RefusedError
+from atoll.core.writes import Write
 from atoll.secrets import keys, lifecycle
 from atoll.secrets.keys import Live, Wanted
 from atoll.secrets.lifecycle import State, Version
-from atoll.secrets.writes import Write
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Versions:
     def next(self, alias: str, owner: str) -> Wanted:
         """The key that takes over: like the one of today, and known as the next one from its first moment."""
         like = Wanted.of(keys.declared(self.today, {}), owner)
-        ours = {name: value for name, value in self.today.tags.items() if name.startswith(keys.RESERVED[1])}
+        ours = {name: value for name, value in self.today.tags.items() if name.startswith(tags.RESERVED[1])}
         place = {
             keys.STATE: State.PENDING,
             keys.GENERATION: str(self.today.generation + 1),
@@ -75,7 +76,7 @@ class Versions:
     def adoption(self, alias: str, owner: str) -> Iterator[Write]:
         """What gives the key of today its place, so that it is known as one of the name without the alias too."""
         place = {
-            keys.OWNER: owner,
+            tags.OWNER: owner,
             keys.ALIAS: alias,
             keys.STATE: State.ACTIVE,
             keys.GENERATION: str(self.today.generation),

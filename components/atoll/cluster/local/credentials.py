@@ -1,6 +1,5 @@
 """The keys and certificates of one local cluster, kept on disk: what is there and fits is taken up."""
 
-import contextlib
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -13,11 +12,11 @@ from atoll.cluster.local.programs import ENCRYPTION
 from atoll.cluster.local.seat import Seat
 from atoll.core import files, x509
 from atoll.core.errors import IntegrityError
-from atoll.core.x509 import Pair, Subject, Validity
+from atoll.core.x509 import Pair, Subject
+from atoll.host import certificates
 from atoll.kubernetes import Kubeconfig
 
 ADMIN = "admin"
-AUTHORITY = "ca"
 LATE = "late"
 """A file that is written when certificates were renewed too late to be noticed in time: all is restarted then."""
 NOTICED = timedelta(hours=1)
@@ -37,11 +36,15 @@ def ensure(
         IntegrityError: the key that encrypts at rest cannot be read.
     """
     folder, now = files.folder(seat.folder / "pki"), now or datetime.now(UTC)
-    issuer = _authority(folder, seat.name, now)
-    old = outdated(folder, subjects, now)
-    late = any(not _serves_on(folder, name, now) for name in old)
+    issuer = certificates.authority(folder, f"{seat.name}-ca", now)
+    old = certificates.outdated(folder, subjects, now)
+    late = any(not certificates.lasts(folder, name, now + NOTICED) for name in old)
     for name, subject in subjects.items():
-        pair = _leaf(folder, name, subject, issuer, now) if name in old else _pair(folder, name)
+        pair = (
+            certificates.leaf(folder, name, subject, issuer, now)
+            if name in old
+            else certificates.pair(folder, name)
+        )
         if not subject.hosts:
             files.write(folder / f"{name}.kubeconfig", _access(seat, name, pair, issuer))
     key = folder / "service-account.key"
@@ -53,20 +56,6 @@ def ensure(
         files.write(folder / ENCRYPTION, Configuration(encrypted, keys).text())
     if late:
         files.write(folder / LATE, now.isoformat())
-
-
-def outdated(folder: Path, subjects: Mapping[str, Subject], now: datetime | None = None) -> list[str]:
-    """The certificates in a `pki` folder that are missing, near their end, or another subject's or authority's.
-
-    The authority is among them as `ca`.
-    """
-    now = now or datetime.now(UTC)
-    try:
-        issuer = _pair(folder, AUTHORITY)
-        old = [AUTHORITY] if Validity.of(issuer.certificate).near_end(now) else []
-    except (FileNotFoundError, ValueError):
-        return [AUTHORITY, *subjects]
-    return old + [name for name, subject in subjects.items() if not _fits(folder, name, subject, issuer, now)]
 
 
 def encrypts(folder: Path, encrypted: tuple[str, ...]) -> bool:
@@ -99,15 +88,6 @@ def fresh_key(number: int) -> Key:
     return Key.numbered(number, secrets.token_bytes(_KEY_BYTES))
 
 
-def validities(folder: Path) -> dict[str, Validity]:
-    """From when until when each certificate in a `pki` folder is valid; one that cannot be read is left out."""
-    found = {}
-    for path in sorted(folder.rglob("*.crt")):
-        with contextlib.suppress(OSError, ValueError):
-            found[str(path.relative_to(folder).with_suffix(""))] = Validity.of(path.read_bytes())
-    return found
-
-
 def kubeconfig(seat: Seat, pair: Pair, issuer: Pair) -> Kubeconfig:
     """How the holder of a certificate reaches the seat's API server."""
     return Kubeconfig(seat.server, issuer.certificate, pair.certificate, pair.key, name=seat.name)
@@ -128,49 +108,3 @@ def _access(seat: Seat, name: str, pair: Pair, issuer: Pair) -> str:
         "client-key": seat.pki(f"{name}.key"),
     }
     return yaml.safe_dump(document)
-
-
-def _authority(folder: Path, name: str, now: datetime) -> Pair:
-    certificate, key = folder / "ca.crt", folder / "ca.key"
-    if not certificate.exists():
-        made = x509.authority(f"{name}-ca", now=now)
-        files.write(key, made.key)
-        # The certificate comes last: where it is, the key is too.
-        files.write(certificate, made.certificate)
-    pair = _pair(folder, AUTHORITY)
-    if Validity.of(pair.certificate).near_end(now):
-        pair = x509.renewed(pair, now=now)
-        files.write(certificate, pair.certificate)
-    return pair
-
-
-def _leaf(folder: Path, name: str, subject: Subject, issuer: Pair, now: datetime) -> Pair:
-    certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
-    files.folder(certificate.parent)
-    pair = x509.leaf(issuer, subject, now=now)
-    fresh = {path: path.with_name(f".{path.name}.new") for path in (key, certificate)}
-    files.write(fresh[key], pair.key)
-    files.write(fresh[certificate], pair.certificate)
-    # Servers read both at any moment: they take the other's place at once. Halves of two pairs fit nobody.
-    for path, new in fresh.items():
-        new.replace(path)
-    return pair
-
-
-def _fits(folder: Path, name: str, subject: Subject, issuer: Pair, now: datetime) -> bool:
-    try:
-        return x509.fits(_pair(folder, name), issuer, subject, now)
-    except (FileNotFoundError, ValueError):
-        return False
-
-
-def _serves_on(folder: Path, name: str, now: datetime) -> bool:
-    """Whether processes can go on with a certificate until they notice its successor."""
-    try:
-        return Validity.of((folder / f"{name}.crt").read_bytes()).end - now > NOTICED
-    except (FileNotFoundError, ValueError):
-        return False
-
-
-def _pair(folder: Path, name: str) -> Pair:
-    return Pair((folder / f"{name}.crt").read_bytes(), (folder / f"{name}.key").read_bytes())

@@ -20,7 +20,7 @@ from atoll.core import files
 from atoll.core.effect import Context
 from atoll.core.errors import AtollError, NotReadyError, RefusedError
 from atoll.core.x509 import Subject
-from atoll.host import Environment, Ports, Program, Supervisor, obstacles
+from atoll.host import Environment, Ports, Program, Supervisor, certificates, obstacles
 from atoll.kubernetes import Api, ApiError
 
 API_LIMIT = timedelta(seconds=90)
@@ -102,7 +102,7 @@ def stale(environment: Environment, local: Local) -> str | None:
         return None
     refuse(environment, [local.seat.name])
     supervisor = Supervisor(environment)
-    old = credentials.outdated(pki, local.subjects)
+    old = certificates.outdated(pki, local.subjects)
     wanted = local.described(local.programs)
     moved = supervisor.differing(wanted)
     # A removal that was killed half-way leaves programs that are described and that nobody runs.
@@ -121,8 +121,8 @@ def stale(environment: Environment, local: Local) -> str | None:
 
 def access_changes(local: Local) -> bool:
     """Whether bringing a stale cluster up to date gives its owner another kubeconfig."""
-    old = credentials.outdated(local.seat.folder / "pki", local.subjects)
-    return bool({credentials.ADMIN, credentials.AUTHORITY} & set(old))
+    old = certificates.outdated(local.seat.folder / "pki", local.subjects)
+    return bool({credentials.ADMIN, certificates.AUTHORITY} & set(old))
 
 
 def refuse(environment: Environment, names: Iterable[str]) -> None:

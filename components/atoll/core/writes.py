@@ -1,4 +1,4 @@
-"""A call of the KMS's API as a value. Pure."""
+"""A call of a cloud's API as a value. Pure."""
 
 from dataclasses import dataclass
 

@@ -1,0 +1,25 @@
+from .component import (
+    PullThroughCache,
+    Registry,
+    RegistryArgs,
+    RegistryKind,
+    ReplicationDestination,
+    ReplicationRule,
+)
+from .pull_secret import PullSecret, PullSecretArgs
+from .repository import Encryption, Repository, RepositoryArgs, TagMutability
+
+__all__ = [
+    "Encryption",
+    "PullSecret",
+    "PullSecretArgs",
+    "PullThroughCache",
+    "Registry",
+    "RegistryArgs",
+    "RegistryKind",
+    "ReplicationDestination",
+    "ReplicationRule",
+    "Repository",
+    "RepositoryArgs",
+    "TagMutability",
+]

@@ -1,0 +1,22 @@
+"""How an effect logs in to a registry of any kind, by what the component `Registry` says of it (`reference`)."""
+
+from atoll.core.effect import Values
+from atoll.host import Environment
+from atoll.registry import ecr_service
+from atoll.registry.component import RegistryKind
+from atoll.registry.ecr import Access
+from atoll.registry.local import launch
+from atoll.registry.logins import Login
+
+
+def login(reference: Values, user: str | None = None) -> Login:
+    """A login that works now, as a `user` of a registry of this machine, the first one unless named.
+
+    Raises:
+        UnavailableError: the registry is not there or does not answer, or has no such user.
+        RefusedError: it is no registry that a caller may log in to.
+    """
+    if reference["kind"] == RegistryKind.ECR:
+        access = Access.current(reference.get("region"), reference.get("endpoint"))
+        return ecr_service.service(access).login()
+    return launch.login(Environment.current(), reference["registry"], user)

@@ -1,0 +1,57 @@
+"""Requests to a registry that speaks the protocol of OCI. It follows no redirect: the local one makes none.
+
+Source: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
+"""
+
+import ssl
+from http import HTTPStatus
+
+import urllib3
+
+from atoll.core.errors import RefusedError, UnavailableError, quoted
+from atoll.registry.logins import Login
+
+_CONNECT_SECONDS, _READ_SECONDS = 2.0, 30.0
+
+
+class Client:
+    """What asks one registry as one user."""
+
+    def __init__(self, login: Login) -> None:
+        self._login = login
+        trust = ssl.create_default_context(cadata=login.authority or None)
+        self._pool = urllib3.PoolManager(
+            ssl_context=trust,
+            retries=False,
+            timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
+            headers=urllib3.make_headers(basic_auth=f"{login.user}:{login.password}"),
+        )
+
+    def lets_in(self) -> bool:
+        """Whether the registry answers, and takes the login."""
+        try:
+            return self._pool.request("GET", f"https://{self._login.address}/v2/").status == HTTPStatus.OK
+        except urllib3.exceptions.HTTPError:
+            return False
+
+    def delete(self, repository: str, digest: str) -> None:
+        """Deletes a manifest; one that is gone already is no error.
+
+        Raises:
+            UnavailableError: the registry does not answer, or that it cannot.
+            RefusedError: it does not let this user do that.
+        """
+        where = f"registry {self._login.address}: {repository}@{digest}"
+        url = f"https://{self._login.address}/v2/{repository}/manifests/{digest}"
+        try:
+            status = self._pool.request("DELETE", url).status
+        except urllib3.exceptions.HTTPError as error:
+            raise UnavailableError(
+                f"{where}: found no answer ({quoted(error)}); expected a registry that answers. Try again later."
+            ) from error
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            raise RefusedError(
+                f"{where}: found a refusal of {self._login.user} ({status}); expected to be let in."
+            )
+        if status not in {HTTPStatus.ACCEPTED, HTTPStatus.NOT_FOUND}:
+            raise UnavailableError(f"{where}: found {status}; expected it deleted. Try again later.")

@@ -1,0 +1,90 @@
+"""Images pushed to a registry by the protocol of OCI, as any client does it: blobs, then a manifest."""
+
+import hashlib
+import json
+import ssl
+from typing import Any
+
+import urllib3
+
+from atoll.registry.logins import Login
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+
+
+class Pusher:
+    """Somebody who pushes to one registry and pulls from it."""
+
+    def __init__(self, login: Login) -> None:
+        self._base = f"https://{login.address}"
+        self.pool = urllib3.PoolManager(
+            ssl_context=ssl.create_default_context(cadata=login.authority),
+            headers=urllib3.make_headers(basic_auth=f"{login.user}:{login.password}"),
+            retries=False,
+            timeout=30,
+        )
+
+    def push(self, repository: str, tag: str, layer: bytes = b"layer") -> str:
+        """Pushes an image of one layer; returns its digest."""
+        config = b"{}"
+        for blob in (config, layer):
+            self.blob(repository, blob)
+        content = manifest(config, layer)
+        answer = self._request(
+            "PUT", f"/v2/{repository}/manifests/{tag}", content, {"Content-Type": MANIFEST}
+        )
+        assert answer.status == 201, answer.data
+        return str(answer.headers["Docker-Content-Digest"])
+
+    def blob(self, repository: str, content: bytes) -> None:
+        """Pushes one blob in one piece."""
+        where = self.begin(repository)
+        answer = self.pool.request("PUT", f"{where}&digest={digest(content)}", body=content)
+        assert answer.status == 201, answer.data
+
+    def begin(self, repository: str) -> str:
+        """Begins an upload; returns where its parts go."""
+        answer = self._request("POST", f"/v2/{repository}/blobs/uploads/")
+        assert answer.status == 202, answer.data
+        return str(answer.headers["Location"])
+
+    def pull(self, repository: str, reference: str) -> bytes:
+        """The manifest behind a tag or digest, and that its layers are there."""
+        answer = self._request("GET", f"/v2/{repository}/manifests/{reference}", None, {"Accept": MANIFEST})
+        assert answer.status == 200, answer.data
+        for layer in json.loads(answer.data)["layers"]:
+            found = self._request("GET", f"/v2/{repository}/blobs/{layer['digest']}")
+            assert digest(found.data) == layer["digest"]
+        return bytes(answer.data)
+
+    def status(self, path: str) -> int:
+        """What is answered for a path."""
+        return int(self._request("GET", path).status)
+
+    def _request(self, method: str, path: str, body: Any = None, headers: Any = None) -> Any:
+        return self.pool.request(
+            method, self._base + path, body=body, headers={**self.pool.headers, **(headers or {})}
+        )
+
+
+def digest(content: bytes) -> str:
+    """What names some content."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def manifest(config: bytes, layer: bytes) -> bytes:
+    """The manifest of an image of one layer."""
+    described = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": {"mediaType": CONFIG, "digest": digest(config), "size": len(config)},
+        "layers": [
+            {
+                "mediaType": "application/vnd.oci.image.layer.v1.tar",
+                "digest": digest(layer),
+                "size": len(layer),
+            }
+        ],
+    }
+    return json.dumps(described).encode()
