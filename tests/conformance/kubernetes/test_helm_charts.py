@@ -53,6 +53,7 @@ data:
   version: {{ .Capabilities.KubeVersion.Version }}
   release: {{ .Release.Name }}
 """
+pytestmark = pytest.mark.timeout(180)
 _PASSWORD = "hunter-of-tests"
 
 
@@ -73,7 +74,6 @@ def data(live):
     return look
 
 
-@pytest.mark.timeout(180)
 def test_a_chart_lives_as_its_objects_definitions_first_and_hooks_left_out(helm_program, live, data):
     """Source: CHART, and TestHelmV4 of tests/sdk/nodejs/helm-v4."""
     program, space = helm_program, helm_program.namespace
