@@ -71,7 +71,9 @@ class _Monitor(mocks.MockMonitor):
         return f"urn:pulumi:{pulumi.get_stack()}::{PROJECT}::{chain}::{name}"
 
     def RegisterResourceOutputs(self, request):  # noqa: N802 - the protocol's name
-        self.exported[request.urn] = json_format.MessageToDict(request.outputs)
+        # Those of the stack come whenever they like, or never: nobody waits for them.
+        if request.urn in self.registered:
+            self.exported[request.urn] = json_format.MessageToDict(request.outputs)
         return empty_pb2.Empty()
 
     def RegisterResource(self, request):  # noqa: N802 - the protocol's name
