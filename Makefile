@@ -23,10 +23,10 @@ down: .venv/ready
 
 check: .venv/ready
 	@$(BIN)/ruff format --check --quiet && $(BIN)/ruff check --quiet && $(BIN)/mypy && $(BIN)/lint-imports
-	@$(BIN)/pytest tests/unit tests/golden tests/component -n 2
+	@$(BIN)/pytest tests/unit tests/golden tests/component -n 3
 
 test: check
-	@$(BIN)/atoll tools install && $(BIN)/atoll tools install sops age helm
+	@$(BIN)/atoll tools install && $(BIN)/atoll tools install sops age helm registry
 	@$(BIN)/pytest tests/conformance tests/e2e -n 2 --dist loadfile
 
 soak: .venv/ready
