@@ -1,5 +1,6 @@
 """What the system grants: how many files a process may have open, how many inotify instances a user."""
 
+import contextlib
 import os
 import resource
 from pathlib import Path
@@ -56,13 +57,14 @@ def lacking_watchers() -> str | None:
 
 def _watchers(process: psutil.Process) -> int:
     """How many inotify instances a process of this user holds; none of one that may not be looked at or is gone."""
-    folder = Path(f"/proc/{process.pid}/fd")
-    try:
-        if process.uids().real != os.getuid():
-            return 0
-        return sum(str(entry.readlink()) == "anon_inode:inotify" for entry in folder.iterdir())
-    except (OSError, psutil.Error):
-        return 0
+    found = 0
+    with contextlib.suppress(OSError, psutil.Error):
+        entries = Path(f"/proc/{process.pid}/fd").iterdir() if process.uids().real == os.getuid() else ()
+        for entry in entries:
+            # What was open may be closed by now.
+            with contextlib.suppress(FileNotFoundError):
+                found += str(entry.readlink()) == "anon_inode:inotify"
+    return found
 
 
 def _is_less(limit: int, wanted: int) -> bool:

@@ -11,27 +11,11 @@ from atoll.platform.groups import Groups
 from atoll.platform.namespaces import Placed
 from atoll.platform.problems import shown, unknown
 from atoll.platform.tree import Path
-from atoll.platform.values import RegistryKind
 from atoll.registry import repositories, rules
+from atoll.registry.kinds import REGISTRY_ONLY, REPOSITORY_ONLY, RegistryKind
 
 SECTION = "registries"
 _ROLE = "pull"
-_ONLY = {
-    RegistryKind.OCI: {"users", "force_delete"},
-    RegistryKind.ECR: {"region", "endpoint", "replication", "pull_through_cache"},
-}
-"""What a registry of one kind alone can be told."""
-_OF_ECR = {
-    "tag_mutability",
-    "exclusions",
-    "scan_on_push",
-    "encryption",
-    "lifecycle_policy",
-    "policy",
-    "tags",
-    "import_",
-}
-"""What a repository of ECR alone can be told."""
 _CAMEL = {
     "tag_mutability": "tagMutability",
     "scan_on_push": "scanOnPush",
@@ -52,7 +36,9 @@ def problems(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
     """What is wrong beyond the shape of the values; `whole` are the registries that nothing was left out of."""
     for name in whole:
         registry, path = declared.registries[name], (SECTION, name)
-        yield from _unfit(path, rules.registry(_inputs(registry)), _other(registry, registry.kind, _ONLY))
+        yield from _unfit(
+            path, rules.registry(_inputs(registry)), _other(registry, registry.kind, REGISTRY_ONLY)
+        )
         for each, repository in registry.repositories.items():
             yield from _repository((*path, "repositories", each), registry, repository, declared)
         for each, secret in registry.pull_secrets.items():
@@ -65,8 +51,9 @@ def _repository(
 ) -> Iterator[Finding]:
     if problem := rules.name(path[-1]):
         yield path, problem
-    others = {RegistryKind.ECR: _OF_ECR}
-    yield from _unfit(path, rules.repository(_inputs(declared)), _other(declared, registry.kind, others))
+    # One of this machine is taken up as it is found.
+    only = {RegistryKind.ECR: REPOSITORY_ONLY[RegistryKind.ECR] | {"import_"}}
+    yield from _unfit(path, rules.repository(_inputs(declared)), _other(declared, registry.kind, only))
     encryption = declared.encryption or Encryption(type=repositories.AES)
     if encryption.key and not _is_arn(encryption.key):
         where = (*path, "encryption", "key")
@@ -118,7 +105,7 @@ def _unfit(path: Path, failures: Iterable[Any], others: Iterable[tuple[str, str]
 
 
 def _other(
-    declared: Registry | Repository, kind: RegistryKind, only: Mapping[RegistryKind, set[str]]
+    declared: Registry | Repository, kind: RegistryKind, only: Mapping[RegistryKind, frozenset[str]]
 ) -> Iterator[tuple[str, str]]:
     """What is said that another kind alone can be told."""
     said = declared.model_dump(exclude_unset=True, exclude_none=True)
@@ -161,7 +148,9 @@ def resolved(environment: str, declared: Registry, groups: Groups) -> inventory.
 
 
 def _resolved(declared: Repository, *, shared: bool) -> inventory.Repository:
-    said = declared.model_dump(exclude_unset=True, exclude_none=True, include=_OF_ECR - {"import_"})
+    said = declared.model_dump(
+        exclude_unset=True, exclude_none=True, include=set(REPOSITORY_ONLY[RegistryKind.ECR])
+    )
     key = declared.encryption.key if declared.encryption else None
     if "tag_mutability" in said:
         said["tag_mutability"] = str(said["tag_mutability"]).upper()

@@ -17,6 +17,7 @@ from atoll.charts import source
 from atoll.core import naming
 from atoll.platform.problems import choice
 from atoll.registry import repositories
+from atoll.registry.kinds import RegistryKind
 from atoll.secrets import generated, grants, key_rules, message
 from atoll.secrets import keys as kms_keys
 
@@ -62,13 +63,6 @@ class Keeper(StrEnum):
 
     LOCAL = "local"
     AWS = "aws"
-
-
-class RegistryKind(StrEnum):
-    """Who keeps images: the distribution registry as a process of this machine, or Amazon's ECR."""
-
-    OCI = "oci"
-    ECR = "ecr"
 
 
 class TagMutability(StrEnum):

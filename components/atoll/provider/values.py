@@ -58,6 +58,16 @@ def whole(struct: Any) -> struct_pb2.Struct:
     return encode(found.value, found.secrets)
 
 
+def at(value: Any, path: Path) -> Any:
+    """What stands at a path; None where nothing does."""
+    for part in path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
 def _fields(struct: Any, path: Path, secrets: set[Path]) -> dict[str, Any]:
     found = {key: _decode(value, (*path, key), secrets) for key, value in struct.fields.items()}
     return {key: value for key, value in found.items() if value is not None}

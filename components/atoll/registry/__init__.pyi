@@ -2,10 +2,10 @@ from .component import (
     PullThroughCache,
     Registry,
     RegistryArgs,
-    RegistryKind,
     ReplicationDestination,
     ReplicationRule,
 )
+from .kinds import RegistryKind
 from .pull_secret import PullSecret, PullSecretArgs
 from .repository import Encryption, Repository, RepositoryArgs, TagMutability
 

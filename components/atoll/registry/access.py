@@ -3,8 +3,8 @@
 from atoll.core.effect import Values
 from atoll.host import Environment
 from atoll.registry import ecr_service
-from atoll.registry.component import RegistryKind
 from atoll.registry.ecr import Access
+from atoll.registry.kinds import RegistryKind
 from atoll.registry.local import launch
 from atoll.registry.logins import Login
 

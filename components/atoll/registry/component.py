@@ -1,24 +1,17 @@
 """The component `Registry`: where images and charts are kept, on this machine or in a cloud."""
 
-from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
 from atoll.core.component import Component
 from atoll.core.errors import ArgsError
+from atoll.registry.kinds import REGISTRY_ONLY, RegistryKind
 from atoll.registry.resources import EcrRegistry, LocalRegistry
 
 USERS = ("atoll",)
 """Who may push to and pull from a registry of this machine, unless somebody is named."""
-
-
-class RegistryKind(StrEnum):
-    """Who keeps the images: the distribution registry as a process of this machine, or Amazon."""
-
-    OCI = "oci"
-    ECR = "ecr"
 
 
 class ReplicationDestination(TypedDict):
@@ -78,7 +71,7 @@ class Registry(Component):
     """What tells an effect which registry is meant (`registry.access.login`); plain values, and no login."""
 
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        refuse_others(f"registry {name}", args["kind"], args, _ONLY)
+        refuse_others(f"registry {name}", args["kind"], args, REGISTRY_ONLY)
         super().__init__(name, opts)
         self.kind = args["kind"]
         given: Mapping[str, Any] = args
@@ -90,22 +83,15 @@ class Registry(Component):
         self.register_outputs({"address": self.address, "authority": self.authority})
 
 
-_ONLY: dict[RegistryKind, tuple[str, ...]] = {
-    RegistryKind.OCI: ("users", "force_delete"),
-    RegistryKind.ECR: ("region", "endpoint", "replication", "pull_through_cache"),
-}
-"""What one kind alone can be told."""
-
-
 def refuse_others(
-    where: str, kind: RegistryKind, args: Mapping[str, Any], only: Mapping[RegistryKind, Sequence[str]]
+    where: str, kind: RegistryKind, args: Mapping[str, Any], only: Mapping[RegistryKind, Collection[str]]
 ) -> None:
     """Refuses what another kind alone can be told.
 
     Raises:
         ArgsError: the text names all of it.
     """
-    others = [key for other, keys in only.items() if other is not kind for key in keys]
+    others = [key for other, keys in only.items() if other is not kind for key in sorted(keys)]
     if found := [key for key in others if args.get(key) is not None]:
         raise ArgsError(f"{where}: found {', '.join(found)}; expected none in a registry of kind {kind}")
 

@@ -9,7 +9,7 @@ from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import UnavailableError
 from atoll.host import Environment
 from atoll.registry import access
-from atoll.registry.component import RegistryKind
+from atoll.registry.kinds import RegistryKind
 from atoll.registry.local import launch
 from atoll.registry.logins import Login, docker_config
 

@@ -8,7 +8,8 @@ import pulumi
 
 from atoll.core.component import Component
 from atoll.registry import component, repositories
-from atoll.registry.component import Registry, RegistryKind
+from atoll.registry.component import Registry
+from atoll.registry.kinds import REPOSITORY_ONLY, RegistryKind
 from atoll.registry.resources import EcrRepository, OciRepository
 
 
@@ -67,7 +68,7 @@ class Repository(Component):
 
     def __init__(self, name: str, args: RepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         self.registry = args["registry"]
-        component.refuse_others(f"repository {name}", self.registry.kind, args, _ONLY)
+        component.refuse_others(f"repository {name}", self.registry.kind, args, REPOSITORY_ONLY)
         super().__init__(name, opts)
         options = self.options(
             [self.registry.gate],
@@ -79,21 +80,6 @@ class Repository(Component):
         self.gate = made = _KINDS[self.registry.kind](self, args, options)
         self.uri = self.ready = made.uri
         self.register_outputs({"uri": self.uri})
-
-
-_ONLY: dict[RegistryKind, tuple[str, ...]] = {
-    RegistryKind.OCI: (),
-    RegistryKind.ECR: (
-        "tag_mutability",
-        "exclusions",
-        "scan_on_push",
-        "encryption",
-        "lifecycle_policy",
-        "policy",
-        "tags",
-    ),
-}
-"""What repositories of one kind alone can be told."""
 
 
 def _oci(repository: Repository, args: RepositoryArgs, options: pulumi.ResourceOptions) -> OciRepository:

@@ -59,7 +59,7 @@ def merged(inputs: dict[str, Any]) -> dict[str, Any]:
 
 def texts(value: Any, secrets: frozenset[values.Path]) -> frozenset[str]:
     """The texts of what is secret in inputs, and how a Secret's data write them."""
-    found = {text for path in secrets for text in _leaves(_at(value, path)) if text}
+    found = {text for path in secrets for text in _leaves(values.at(value, path)) if text}
     return frozenset(found | {base64.b64encode(text.encode()).decode() for text in found})
 
 
@@ -87,12 +87,3 @@ def _leaves(value: Any) -> Iterator[str]:
             yield from _leaves(entry)
     elif value is not None and not isinstance(value, bool):
         yield str(value)
-
-
-def _at(value: Any, path: values.Path) -> Any:
-    for part in path:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value

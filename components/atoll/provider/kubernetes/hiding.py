@@ -34,20 +34,11 @@ def errors(inputs: values.Decoded) -> Iterator[None]:
 
 
 def _secrets(inputs: values.Decoded) -> set[str]:
-    found = {text for path in inputs.secrets for text in _texts(_at(inputs.value, path))}
+    found = {text for path in inputs.secrets for text in _texts(values.at(inputs.value, path))}
     if manifests.group_kind(inputs.value) == manifests.SECRET:
         found |= {text for field in ("data", "stringData") for text in _texts(inputs.value.get(field))}
     long = {text for text in found if len(text) >= _SHORTEST}
     return long | {base64.b64encode(text.encode()).decode() for text in long}
-
-
-def _at(value: Any, path: values.Path) -> Any:
-    for part in path:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
 
 
 def _texts(value: Any) -> Iterator[str]:
