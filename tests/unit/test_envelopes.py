@@ -1,5 +1,6 @@
 """Sealed messages: they open for their own name under their own key, and for nothing else."""
 
+import functools
 import io
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -255,7 +256,7 @@ def test_what_the_kms_answers_is_told_as_it_is(access, key, monkeypatch):
         patch.setattr(key.client, "decrypt", lambda **_words: {})
         with pytest.raises(UnavailableError, match="found an answer without 'KeyId'"):
             _opened(key, sealed)
-    monkeypatch.setattr(kms, "_ATTEMPTS", 1)
+    monkeypatch.setattr(kms, "client", functools.partial(kms.client, attempts=1))
     gone = WrappingKey(kms.Access(keys.REGION, "http://127.0.0.1:1", "a", "b"), key.arn)
     with pytest.raises(UnavailableError, match="expected a KMS that answers"):
         _sealed(gone, b"value")

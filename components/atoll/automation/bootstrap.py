@@ -1,7 +1,6 @@
 """Making what a shared environment stands on and no stack owns: the key and the bucket of its state.
 
-With the KMS's client it is the one module that imports boto3. It is run again at any time: what is there is taken up,
-what differs is mended.
+It is run again at any time: what is there is taken up, what differs is mended.
 """
 
 import json
@@ -10,13 +9,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from atoll.automation import buckets, sealing
 from atoll.automation.buckets import Live
 from atoll.automation.show import Screen
+from atoll.core import aws
 from atoll.core.errors import AtollError, Exit, RefusedError, UnavailableError, quoted
 from atoll.core.writes import Write
 from atoll.platform import Inventory
@@ -25,7 +23,8 @@ from atoll.secrets import keys, kms
 from atoll.secrets.keys import Wanted
 from atoll.secrets.service import Service
 
-_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 2, 10, 4
+_READ_SECONDS = 10
+"""S3 takes its time to make a bucket."""
 _ROTATION = 365
 """Days: what KMS takes where nobody says otherwise."""
 _WHOLE = {
@@ -168,22 +167,19 @@ def _bucket(
         tell(what, about)
 
 
+class _Access(aws.Access):
+    service = "s3"
+
+
 class Storage:
     """The S3 of a state: looks at its bucket, and writes."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self.label = f"{state.endpoint or f's3.{state.region}'}: bucket {state.bucket}"
-        config = Config(
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-            # No proxy of the caller's stands between this machine and an endpoint that was named.
-            proxies={} if state.endpoint else None,
-            s3={"addressing_style": "path" if state.endpoint else "auto"},
-        )
-        session = boto3.session.Session(region_name=state.region)
-        self._client: Any = session.client("s3", endpoint_url=state.endpoint, config=config)
+        style = {"addressing_style": "path" if state.endpoint else "auto"}
+        access = _Access(state.region, state.endpoint)
+        self._client = aws.client(access, read=_READ_SECONDS, s3=style)
 
     def look(self) -> Live | None:
         """The bucket as it is, or None where nobody has one of that name.

@@ -1,31 +1,14 @@
-"""The client of ECR: Amazon's, or any endpoint that speaks its API. In this package it alone imports boto3.
+"""The client of ECR: Amazon's, or any endpoint that speaks its API.
 
-Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference. Calls are tried again as botocore's standard mode does:
-a silent endpoint is given up within 27 s (four times 5 s, and 7 s of pauses).
+Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference.
 """
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,  # noqa: A004 - botocore's own
-    HTTPClientError,
-    ParamValidationError,
-)
-
-from atoll.core.errors import AtollError, RefusedError, UnavailableError, quoted
-
-_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 2, 5, 4
-_CONNECTIONS = 32
-_REGION = "us-east-1"
-"""Where nobody names a region: an endpoint of one's own takes any."""
+from atoll.core import aws
+from atoll.core.errors import RefusedError, UnavailableError
 
 
 class DeniedError(UnavailableError):
@@ -46,39 +29,15 @@ class FullError(RefusedError):
     """The repository holds images."""
 
 
-@dataclass(frozen=True)
-class Access:
-    """How an ECR is reached. Without an endpoint it is Amazon's own; boto3 looks for a login."""
+class Access(aws.Access):
+    """How an ECR is reached."""
 
-    region: str
-    endpoint: str | None = None
-
-    @classmethod
-    def current(
-        cls, region: str | None, endpoint: str | None, variables: Mapping[str, str] = os.environ
-    ) -> "Access":
-        """How this process reaches an ECR: what is not said is taken from its variables, as AWS's own tools do."""
-        from_variables = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION")
-        return cls(region or from_variables or _REGION, endpoint or variables.get("AWS_ENDPOINT_URL_ECR"))
-
-    @property
-    def label(self) -> str:
-        """How people call it."""
-        return self.endpoint or f"ecr.{self.region}"
+    service = "ecr"
 
 
 def client(access: Access) -> Any:
     """A client that may be shared between threads. It connects with its first call."""
-    config = Config(
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-        max_pool_connections=_CONNECTIONS,
-        # No proxy of the caller's stands between this machine and an endpoint that was named.
-        proxies={} if access.endpoint else None,
-    )
-    session = boto3.session.Session(region_name=access.region)
-    return session.client("ecr", endpoint_url=access.endpoint, config=config)
+    return aws.client(access)
 
 
 @contextmanager
@@ -93,35 +52,15 @@ def problems(access: Access, what: str) -> Iterator[None]:
         RefusedError: it is not what ECR takes.
         UnavailableError: nobody answers, or that it cannot.
     """
-    try:
+    with _ANSWERS.told(access, what):
         yield
-    except ClientError as error:
-        raise _told(access, what, error.response.get("Error", {})) from error
-    except (ConnectionError, HTTPClientError) as error:
-        raise UnavailableError(
-            f"{access.label}: found no answer ({quoted(error)}); expected a registry that answers. Try again later."
-        ) from error
-    except ParamValidationError as error:
-        raise RefusedError(
-            f"{access.label}: {what}: found {quoted(error)}; expected what it takes."
-        ) from error
-    except BotoCoreError as error:
-        raise DeniedError(
-            f"{access.label}: {what}: found {quoted(error)}; expected a login. Set AWS_* or a profile."
-        ) from error
-
-
-def _told(access: Access, what: str, said: Any) -> AtollError:
-    code, text = said.get("Code", ""), quoted(said.get("Message", ""))
-    kind, expected = _KINDS.get(code, (UnavailableError, "a registry that answers. Try again later"))
-    return kind(f"{access.label}: {what}: found {code} ({text}); expected {expected}.")
 
 
 _LOGIN = (DeniedError, "a login that it knows")
 _QUOTA = (RefusedError, "fewer than its quota. Remove some, or ask for more")
 _TAKES = (RefusedError, "what it takes")
 _SECRET = (RefusedError, "a secret of Secrets Manager that ECR may read")
-_KINDS: dict[str, tuple[type[AtollError], str]] = {
+_KINDS: aws.Kinds = {
     "AccessDeniedException": (DeniedError, "to be allowed that. Mend the policies, or the login"),
     "UnrecognizedClientException": _LOGIN,
     "ExpiredTokenException": _LOGIN,
@@ -148,3 +87,4 @@ _KINDS: dict[str, tuple[type[AtollError], str]] = {
     "LimitExceededException": _QUOTA,
     "ThrottlingException": (UnavailableError, "fewer calls at once. Try again later"),
 }
+_ANSWERS = aws.Answers("a registry", _KINDS, DeniedError)

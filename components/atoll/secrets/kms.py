@@ -1,30 +1,17 @@
-"""The client of a KMS: Amazon's, or any endpoint that speaks its API. It imports boto3, as bootstrap alone does beside it.
+"""The client of a KMS: Amazon's, or any endpoint that speaks its API.
 
-Source: https://docs.aws.amazon.com/kms/latest/APIReference. Calls are tried again as botocore's standard mode does:
-after a random part of 1, 2 and 4 s, for throttling, 5xx and silence. A call to a KMS that takes connections and says
-nothing ends within 27 s (four times 5 s, and 7 s of pauses), one to an address where nobody is within 15 s.
+Source: https://docs.aws.amazon.com/kms/latest/APIReference.
 """
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own
-from botocore.parsers import ResponseParserError
-
-from atoll.core.errors import AtollError, RefusedError, UnavailableError, quoted
+from atoll.core import aws
+from atoll.core.errors import RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from types_boto3_kms import KMSClient
-
-_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 2, 5, 4
-_CONNECTIONS = 32
-_REGION = "us-east-1"
-"""Where nobody names a region: an endpoint of one's own takes any."""
 
 
 class DeniedError(UnavailableError):
@@ -59,51 +46,19 @@ class CiphertextError(RefusedError):
     """The KMS does not open it: made by another key, for another context, or changed since."""
 
 
-@dataclass(frozen=True)
-class Access:
-    """How a KMS is reached. Without an endpoint it is Amazon's own; without keys boto3 looks for a login."""
+class Access(aws.Access):
+    """How a KMS is reached."""
 
-    region: str
-    endpoint: str | None = None
-    access_key: str | None = field(default=None, repr=False)
-    secret_key: str | None = field(default=None, repr=False)
-
-    @classmethod
-    def current(
-        cls, region: str | None, endpoint: str | None, variables: Mapping[str, str] = os.environ
-    ) -> "Access":
-        """How this process reaches a KMS: what is not said is taken from its variables, as AWS's own tools do.
-
-        Keys are none of an access that is made here: boto3 finds them (variables, profiles, roles), and renews them.
-        """
-        from_variables = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION")
-        return cls(region or from_variables or _REGION, endpoint or variables.get("AWS_ENDPOINT_URL_KMS"))
-
-    @property
-    def label(self) -> str:
-        """How people call it."""
-        return self.endpoint or f"kms.{self.region}"
+    service = "kms"
 
 
-def client(access: Access, *, attempts: int = _ATTEMPTS) -> "KMSClient":
+def client(access: Access, *, attempts: int = aws.ATTEMPTS) -> "KMSClient":
     """A client that may be shared between threads. It connects with its first call.
 
     One attempt is for calls that must not be made twice when an answer is lost.
     """
-    session = boto3.session.Session(
-        aws_access_key_id=access.access_key,
-        aws_secret_access_key=access.secret_key,
-        region_name=access.region,
-    )
-    config = Config(
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        max_pool_connections=_CONNECTIONS,
-        # No proxy of the caller's stands between this machine and an endpoint that was named.
-        proxies={} if access.endpoint else None,
-    )
-    return session.client("kms", endpoint_url=access.endpoint, config=config)
+    made: KMSClient = aws.client(access, attempts=attempts)
+    return made
 
 
 @contextmanager
@@ -120,36 +75,14 @@ def problems(access: Access, key: str) -> Iterator[None]:
         SilentError: the KMS does not answer.
         UnavailableError: it answers that it cannot.
     """
-    try:
+    with _ANSWERS.told(access, f"key {key}"):
         yield
-    except ClientError as error:
-        raise _told(access, key, error.response.get("Error", {})) from error
-    except (ConnectionError, HTTPClientError) as error:
-        found = quoted(error)
-        raise SilentError(
-            f"{access.label}: found no answer ({found}); expected a KMS that answers."
-        ) from error
-    except ResponseParserError as error:
-        raise UnavailableError(
-            f"{access.label}: found an answer that is none of a KMS; expected its endpoint. Mend the address."
-        ) from error
-    except BotoCoreError as error:
-        found = quoted(error)
-        raise DeniedError(
-            f"{access.label}: found {found}; expected a login. Set AWS_* or a profile."
-        ) from error
-
-
-def _told(access: Access, key: str, said: Any) -> AtollError:
-    code, text = said.get("Code", ""), quoted(said.get("Message", ""))
-    kind, expected = _KINDS.get(code, (UnavailableError, "a KMS that answers. Try again later"))
-    return kind(f"{access.label}: key {key}: found {code} ({text}); expected {expected}.")
 
 
 _THROTTLED = (ThrottledError, "fewer calls at once. Try again later")
 _LOGIN = (DeniedError, "a login that it knows")
 _QUOTA = "fewer keys, aliases, grants or tags than its quota. Remove some, or ask for more"
-_KINDS: dict[str, tuple[type[AtollError], str]] = {
+_KINDS: aws.Kinds = {
     "AccessDeniedException": (DeniedError, "to be allowed to use it. Mend its policy, grants or the login"),
     "UnrecognizedClientException": _LOGIN,
     "ExpiredTokenException": _LOGIN,
@@ -170,3 +103,4 @@ _KINDS: dict[str, tuple[type[AtollError], str]] = {
     "Throttling": _THROTTLED,
     "LimitExceededException": (RefusedError, _QUOTA),
 }
+_ANSWERS = aws.Answers("a KMS", _KINDS, DeniedError, SilentError)

@@ -97,7 +97,9 @@ def test_an_archive_that_helm_made_has_the_same_content(tmp_path, runner):
 
 
 @pytest.mark.parametrize(
-    "archive", [b"", b"no archive", gzip.compress(b"no tar"), gzip.compress(bytes(10240))]
+    "archive",
+    [b"", b"no archive", gzip.compress(b"no tar"), gzip.compress(bytes(10240))],
+    ids=["nothing", "another file", "a file in gzip", "no files"],
 )
 def test_what_is_no_archive_of_a_chart_is_refused(archive):
     with pytest.raises(IntegrityError, match=r"^there: found no archive of a chart; expected one\.$"):
