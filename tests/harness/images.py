@@ -58,6 +58,10 @@ class Pusher:
             assert digest(found.data) == layer["digest"]
         return bytes(answer.data)
 
+    def delete(self, repository: str, digest: str) -> None:
+        """Deletes an image."""
+        assert self._request("DELETE", f"/v2/{repository}/manifests/{digest}").status == 202
+
     def status(self, path: str) -> int:
         """What is answered for a path."""
         return int(self._request("GET", path).status)

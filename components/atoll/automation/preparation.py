@@ -35,14 +35,15 @@ def prepare(
         IntegrityError: the keys are damaged, or gone.
     """
     tools = toolchain.ensure(progress=lambda event: screen.say(str(event)))
-    toolchain.ensure(programs, lambda event: screen.say(str(event)))
+    more = list(programs)
+    toolchain.ensure(more, lambda event: screen.say(str(event)))
     environment.create()
     toolchain.place(environment.bin)
     sealing.refuse_lost(environment)
     processes.start(environment, screen, custody.programs(environment, kms))
     variables = surroundings.own(
         environment,
-        plugins_downloaded=_official(environment, tools["pulumi"], screen),
+        plugins_downloaded=_official(environment, tools["pulumi"], more, screen),
         backend=buckets.url(state) if state else "",
         keys=custody.variables(environment, kms, os.environ),
     )
@@ -66,10 +67,10 @@ def migrate(environment: Environment, engine: Engine, kms: Kms, screen: Screen) 
     sealing.migrate(environment, encrypt, custody.url(environment, kms), screen)
 
 
-def _official(environment: Environment, pulumi: Path, screen: Screen) -> bool:
+def _official(environment: Environment, pulumi: Path, programs: list[str], screen: Screen) -> bool:
     """Installs the plugins; returns whether official ones are among them, which may fetch more."""
     known = {plugin.name for plugin in plugins.installed(environment.engine_home)}
-    found = plugins.install(environment.engine_home, pulumi, dict(os.environ))
+    found = plugins.install(environment.engine_home, pulumi, dict(os.environ), programs)
     for plugin in found:
         if plugin.name not in known:
             screen.say(f"plugin {plugin.name} {plugin.version}: {plugin.kind}")

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from atoll.host import Environment
 from atoll.host.environment import VARIABLE
+from atoll.registry import docker
 
 _AMBIENT = re.compile(
     r"(AWS|PULUMI|OTEL|AZURE|GOOGLE|HELM)_.*|KUBECONFIG|(https?|all|ftp)_proxy", re.IGNORECASE
@@ -46,6 +47,7 @@ def own(
         "KUBECONFIG": "/dev/null",
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "*",
+        **docker.variables(environment),
         **keys,
     }
 

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from atoll import toolchain
 from atoll.core import command, files
 from atoll.core.errors import CommandError, UnavailableError
 from atoll.host import remains
@@ -23,15 +25,21 @@ from atoll.provider import launcher, versions
 SERVERS = "servers"
 """The folder of an engine home in which the plugins' servers listen."""
 _RECORD = "plugins.json"
+_PROGRAM = "pulumi-resource-"
+"""How the names of programs begin that are plugins."""
 _PROBE_LIMIT = timedelta(seconds=60)
 _LEAVE_LIMIT = timedelta(seconds=5)
 _MODE = 0o755
 
 
 class Kind(StrEnum):
-    """Who made a plugin: those whose resources it serves, Atoll in their place, or Atoll for itself."""
+    """Who made a plugin: those whose resources it serves, Atoll in their place, or Atoll for itself.
+
+    One that is built here is the official one too, from its module.
+    """
 
     OFFICIAL = "official"
+    BUILT = "built"
     OWN = "own"
     STAND_IN = "stand-in"
 
@@ -63,18 +71,21 @@ _WANTED = (
 )
 
 
-def install(engine_home: Path, pulumi: Path, env: dict[str, str]) -> list[Plugin]:
+def install(
+    engine_home: Path, pulumi: Path, env: dict[str, str], programs: Iterable[str] = ()
+) -> list[Plugin]:
     """Installs what is missing; safe to call again and by two processes at once.
 
     `env` is the whole environment of the `pulumi` program, which is asked once whether it can download the
-    official plugins.
+    official plugins. Those among the `programs` that are plugins are built instead: they are the official ones too.
 
     Raises:
         UnavailableError: an official plugin was chosen before, is gone, and cannot be downloaded again.
     """
     files.folder(engine_home / "plugins")
     with files.locked(engine_home / "plugins.lock"):
-        return [_install(wanted, engine_home, pulumi, env) for wanted in _WANTED]
+        plugins = [_install(wanted, engine_home, pulumi, env) for wanted in _WANTED]
+        return plugins + [_built(each, engine_home) for each in programs if each.startswith(_PROGRAM)]
 
 
 def installed(engine_home: Path) -> list[Plugin]:
@@ -112,12 +123,25 @@ def _install(wanted: _Wanted, engine_home: Path, pulumi: Path, env: dict[str, st
     kind = _recorded(wanted, engine_home)
     if kind is None:
         kind = _first_choice(wanted, engine_home, pulumi, env)
-        _record(wanted, engine_home, kind)
+        _record(wanted.name, wanted.version, engine_home, kind)
     if kind is Kind.OFFICIAL:
         _official(wanted, engine_home, pulumi, env)
     else:
         _launcher(program, wanted.served, engine_home / SERVERS)
     return Plugin(wanted.name, wanted.version, kind, program)
+
+
+def _built(program: str, engine_home: Path) -> Plugin:
+    """Points a plugin's place at the program that was built; the folder must be a real one for the engine to see it."""
+    (built,) = toolchain.ensure([program]).values()
+    name, version = program.removeprefix(_PROGRAM), toolchain.version(program)
+    link = _program(engine_home, name, version)
+    files.folder(link.parent)
+    if not (link.is_symlink() and link.readlink() == built):
+        link.unlink(missing_ok=True)
+        link.symlink_to(built)
+    _record(name, version, engine_home, Kind.BUILT)
+    return Plugin(name, version, Kind.BUILT, link)
 
 
 def _recorded(wanted: _Wanted, engine_home: Path) -> Kind | None:
@@ -126,9 +150,9 @@ def _recorded(wanted: _Wanted, engine_home: Path) -> Kind | None:
     return Kind(entry["kind"]) if entry and entry["version"] == wanted.version else None
 
 
-def _record(wanted: _Wanted, engine_home: Path, kind: Kind) -> None:
+def _record(name: str, version: str, engine_home: Path, kind: Kind) -> None:
     record = files.read_json(engine_home / _RECORD, {})
-    record[wanted.name] = {"version": wanted.version, "kind": kind}
+    record[name] = {"version": version, "kind": kind}
     files.write_json(engine_home / _RECORD, record)
 
 

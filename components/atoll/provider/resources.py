@@ -14,6 +14,7 @@ EFFECTS = {
     "EcrRepository": "atoll.registry.ecr_effects:EcrRepository",
     "ExistingCluster": "atoll.cluster.effects:ExistingCluster",
     "KmsKey": "atoll.secrets.key_effects:KmsKey",
+    "ImageBuilder": "atoll.registry.builder_effects:ImageBuilder",
     "LocalCluster": "atoll.cluster.effects:LocalCluster",
     "LocalControlPlane": "atoll.federation.local.effects:LocalControlPlane",
     "LocalRegistry": "atoll.registry.local_effects:LocalRegistry",

@@ -1,4 +1,4 @@
-"""Registries and their repositories: those of ECR, and those of this machine."""
+"""Registries, their repositories, and images that are built for them: those of ECR, and those of this machine."""
 
 import lazy_loader
 

@@ -1,3 +1,4 @@
+from .builder import Builder, BuilderArgs
 from .component import (
     PullThroughCache,
     Registry,
@@ -5,12 +6,19 @@ from .component import (
     ReplicationDestination,
     ReplicationRule,
 )
+from .image import Image, ImageArgs
 from .kinds import RegistryKind
 from .pull_secret import PullSecret, PullSecretArgs
+from .references import ImageRef
 from .repository import Encryption, Repository, RepositoryArgs, TagMutability
 
 __all__ = [
+    "Builder",
+    "BuilderArgs",
     "Encryption",
+    "Image",
+    "ImageArgs",
+    "ImageRef",
     "PullSecret",
     "PullSecretArgs",
     "PullThroughCache",

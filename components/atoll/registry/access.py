@@ -20,3 +20,10 @@ def login(reference: Values, user: str | None = None) -> Login:
         access = Access.current(reference.get("region"), reference.get("endpoint"))
         return ecr_service.service(access).login()
     return launch.login(Environment.current(), reference["registry"], user)
+
+
+def exists(reference: Values) -> bool:
+    """Whether there is somebody to ask for a login: a registry of this machine may be gone."""
+    return reference["kind"] == RegistryKind.ECR or launch.exists(
+        Environment.current(), reference["registry"]
+    )

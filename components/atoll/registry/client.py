@@ -11,6 +11,11 @@ import urllib3
 from atoll.core.errors import RefusedError, UnavailableError, quoted
 from atoll.registry.logins import Login
 
+_MANIFESTS = (
+    "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
+    "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
+)
+"""What a tag can mean: an image, or one for each platform."""
 _CONNECT_SECONDS, _READ_SECONDS = 2.0, 30.0
 
 
@@ -33,6 +38,15 @@ class Client:
             return self._pool.request("GET", f"https://{self._login.address}/v2/").status == HTTPStatus.OK
         except urllib3.exceptions.HTTPError:
             return False
+
+    def digest(self, repository: str, tag: str) -> str | None:
+        """The digest of what a tag means now, or None where the registry does not say."""
+        url = f"https://{self._login.address}/v2/{repository}/manifests/{tag}"
+        try:
+            answer = self._pool.request("HEAD", url, headers={**self._pool.headers, "Accept": _MANIFESTS})
+        except urllib3.exceptions.HTTPError:
+            return None
+        return answer.headers.get("Docker-Content-Digest") if answer.status == HTTPStatus.OK else None
 
     def delete(self, repository: str, digest: str) -> None:
         """Deletes a manifest; one that is gone already is no error.

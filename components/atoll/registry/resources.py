@@ -45,3 +45,11 @@ class EcrRepository(Resource):
     """What images in it are called by, without tag and digest."""
     marked: pulumi.Output[bool]
     """Whether it carries the mark that says whose it is."""
+
+
+class ImageBuilder(Resource):
+    """Who builds images, and what the plugin needs to find it."""
+
+    outputs: ClassVar[tuple[str, ...]] = ("instance",)
+    instance: pulumi.Output[str]
+    """What buildx calls it."""

@@ -13,7 +13,7 @@ from atoll.core import command
 from atoll.core.errors import AtollError, CommandError, IntegrityError, UnavailableError
 from atoll.toolchain import cache, pins
 
-OLDEST = Version("1.26.0")
+OLDEST = Version("1.26.3")
 """What the go.mod files under locks/ ask for."""
 _INSTALL_LIMIT = timedelta(minutes=10)
 _KEPT = {

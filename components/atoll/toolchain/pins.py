@@ -95,5 +95,7 @@ def table() -> Table:
 
 
 def _digest(group: str, recipe: tuple[str, ...]) -> str:
-    locks = b"".join((LOCKS / group / name).read_bytes() for name in ("go.mod", "go.sum"))
+    # Beside go.mod and go.sum, what stands in for modules that no proxy serves.
+    files = sorted(path for path in (LOCKS / group).rglob("*") if path.is_file())
+    locks = b"".join(path.read_bytes() for path in files)
     return hashlib.sha256(repr(recipe).encode() + locks).hexdigest()[:12]

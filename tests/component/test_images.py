@@ -1,0 +1,89 @@
+"""Images and builders: what their resources are given, what they wait for, and what stands open nowhere."""
+
+from typing import cast
+
+from atoll.registry import (
+    Builder,
+    BuilderArgs,
+    Image,
+    ImageArgs,
+    Registry,
+    RegistryArgs,
+    RegistryKind,
+    Repository,
+    RepositoryArgs,
+)
+from harness import recording
+from harness.recording import open_texts, plain
+
+_SECRET = "4c1d27"
+
+
+def _made(more=None, **builder):
+    def program():
+        registry = Registry("main", RegistryArgs(kind=RegistryKind.OCI))
+        app = Repository("app", RepositoryArgs(registry=registry, repository="team/app"))
+        by = Builder("builder", cast("BuilderArgs", {"registries": [registry], **builder}))
+        said = {"builder": by, "context": "app", "repository": app, **(more or {})}
+        Image("app-image", cast("ImageArgs", said))
+
+    found = recording.record(program, "dev")
+    return {each.type: each for each in found.resources.values() if each.custom}
+
+
+def test_an_image_of_which_little_is_said_is_pushed_as_latest_and_not_built_in_previews():
+    made = _made()["docker-build:index:Image"]
+
+    assert plain(made.inputs) == {
+        "buildOnPreview": False,
+        "builder": {"name": "builder-builder/instance"},
+        "context": {"location": "app"},
+        "network": "default",
+        "push": True,
+        "tags": ["app-oci/uri:latest"],
+    }
+    waited = {each.rpartition("::")[2] for each in made.request.dependencies}
+    assert waited == {"builder-builder", "app-oci"}
+
+
+def test_all_that_is_said_reaches_the_plugin_and_the_secret_is_one():
+    made = _made(
+        {
+            "dockerfile": "app/Containerfile",
+            "target": "run",
+            "platforms": ["linux/amd64", "linux/arm64"],
+            "build_args": {"A": "1"},
+            "secrets": {"token": _SECRET},
+            "tags": ["1", "2"],
+            "labels": {"l": "v"},
+        }
+    )["docker-build:index:Image"]
+
+    found = plain(made.inputs)
+    assert found["dockerfile"] == {"location": "app/Containerfile"}
+    assert (found["target"], found["platforms"]) == ("run", ["linux/amd64", "linux/arm64"])
+    assert (found["buildArgs"], found["labels"]) == ({"A": "1"}, {"l": "v"})
+    assert found["tags"] == ["app-oci/uri:1", "app-oci/uri:2"]
+    assert found["secrets"] == {"token": _SECRET}
+    assert _SECRET not in open_texts(made.inputs)
+
+
+def test_the_plugin_is_told_where_the_environments_configuration_is_and_no_login():
+    made = _made()
+    provider = made["pulumi:providers:docker-build"]
+
+    assert dict(provider.request.envVarMappings) == {
+        "ATOLL_DOCKER_CONFIG": "DOCKER_CONFIG",
+        "ATOLL_DOCKER_TRUST": "SSL_CERT_DIR",
+    }
+    assert {each.rpartition("::")[2] for each in provider.request.dependencies} == {"builder-builder"}
+    assert plain(made["atoll:index:ImageBuilder"].inputs) == {
+        "name": "builder",
+        "registries": [{"kind": "oci", "registry": "main", "address": "main-local/address"}],
+    }
+
+
+def test_a_builder_of_the_users_is_named():
+    made = _made(existing="far")["atoll:index:ImageBuilder"]
+
+    assert plain(made.inputs)["existing"] == "far"

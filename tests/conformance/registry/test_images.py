@@ -1,0 +1,311 @@
+"""Images by the real engine, the official plugin and a real buildkitd: built from scratch, pushed with a login, by digest."""
+
+import io
+import json
+import os
+import re
+import signal
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from atoll import toolchain
+from atoll.core.errors import ArgsError, RefusedError, UnavailableError
+from atoll.host import Supervisor
+from atoll.provider import plugins
+from atoll.registry import ImageRef, credential_helper, docker, pinning
+from atoll.registry.builder_effects import ImageBuilder
+from atoll.registry.local import building, buildkit
+from atoll.toolchain import cache
+from conformance.kubernetes.programs import Program
+from conformance.registry.conftest import Driven, Oci
+from harness.waiting import until
+
+pytestmark = [
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(bool(building.lacking()), reason=f"BuildKit: {building.lacking()}"),
+]
+_PREAMBLE = """
+import pulumi
+from atoll.registry import *
+
+here = Registry("images", RegistryArgs(kind=RegistryKind.OCI, force_delete=True))
+team = Repository("team", RepositoryArgs(registry=here, repository="team/app", force_delete=True))
+builder = Builder("builder", BuilderArgs(registries=[here]))
+image = Image("app", ImageArgs(builder=builder, context="app", repository=team, tags=["1"], {more}))
+pulumi.export("ref", image.ref)
+"""
+_DOCKERFILE = """
+FROM scratch
+ARG GREETING=none
+LABEL greeting=$GREETING
+COPY program /program
+COPY data /data
+ENTRYPOINT ["/program"]
+"""
+
+
+class ImageProgram(Program):
+    """A Pulumi project with an image of a static program of the toolchain."""
+
+    def declare(self, more=""):
+        (self.folder / "__main__.py").write_text(textwrap.dedent(_PREAMBLE.format(more=more)))
+        return self
+
+    def context(self, data="one", megabytes=0):
+        folder = self.folder / "app"
+        folder.mkdir(exist_ok=True)
+        (folder / "Dockerfile").write_text(_DOCKERFILE)
+        (folder / "data").write_bytes(data.encode() + os.urandom(megabytes << 20))
+        if not (folder / "program").exists():
+            (folder / "program").hardlink_to(_copied(toolchain.ensure(["registry"])["registry"], self.folder))
+        return self
+
+
+def _copied(program: Path, folder: Path) -> Path:
+    copy = folder / "program"
+    copy.write_bytes(program.read_bytes())
+    copy.chmod(0o755)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def building_engine(engine):
+    plugins.install(engine.home, engine.pulumi, engine.variables, ["pulumi-resource-docker-build"])
+    return engine
+
+
+@pytest.fixture
+def program(building_engine, environment, request):
+    name = request.node.name.removeprefix("test_").replace("_", "-")[:40]
+    made = ImageProgram(building_engine.home.parent / name, building_engine, name, name, "")
+    made.environment = {
+        "ATOLL_ENVIRONMENT": str(environment.folder),
+        "ATOLL_CACHE": str(cache.folder()),
+        **docker.variables(environment),
+    }
+    yield made.context()
+    if building.exists(environment):
+        # A test that failed leaves nothing to the next one.
+        made.destroy()
+
+
+@pytest.fixture
+def urn(program):
+    """What names the image alone, so that a run looks at nothing that it stands on."""
+    return lambda: program.state()["app-image"]["urn"]
+
+
+def _manifest(here, ref):
+    repository, _, digest = ref.partition("/")[2].partition("@")
+    path = here.place.storage / "docker/registry/v2/blobs/sha256" / digest[7:9] / digest[7:] / "data"
+    assert digest in here.holds(repository)
+    return json.loads(path.read_text())
+
+
+def test_an_image_lives_by_its_digest(program, environment):
+    first = program.declare().up().succeeded()
+    assert first.ops["app-image"] == "create"
+    ref = program.outputs()["ref"]
+    here = Oci.taken_up(environment, "images")
+    assert re.fullmatch(rf"{here.place.address}/team/app@sha256:[0-9a-f]{{64}}", ref)
+    assert str(ImageRef.parse(ref)) == ref
+    assert len(_manifest(here, ref)["layers"]) == 2
+    runc = building.seat(environment).runc
+    assert first.warnings == ([] if runc else [f"builder builder: {buildkit.NO_RUNC}"])
+
+    # Nothing changes by itself, whoever looks.
+    assert program.up("--refresh").succeeded().ops == {}
+    assert program.outputs()["ref"] == ref
+
+    # A byte of the context is another image, and nothing else; what it will be called is not made up before.
+    program.context("two")
+    told = program.preview().succeeded()
+    assert told.ops == {"app-image": "update"}
+    assert told.steps["app-image"].changes == {"contextHash": "update"}
+    assert "team/app@" not in told.text.partition("=>")[2]
+    assert program.up().succeeded().ops == told.ops
+    second = program.outputs()["ref"]
+    assert second != ref
+    # What runs the image of before finds it until nothing does.
+    assert _manifest(here, ref)
+    assert _manifest(here, second)
+    assert pinning.pinned(second) == ImageRef.parse(second)
+    tag = f"{here.place.address}/team/app:1"
+    with pytest.raises(ArgsError, match=rf"image {tag}: found a tag alone; .* Today that is {second}"):
+        pinning.pinned(tag)
+
+    # One that somebody deleted is built again.
+    here.pusher.delete("team/app", second.partition("@")[2])
+    assert program.up("--refresh").succeeded().ops == {"app-image": "create"}
+    assert _manifest(here, program.outputs()["ref"])
+
+    # Platforms, arguments, secrets, a cache: the secret is in no place that anybody can read.
+    more = """platforms=["linux/amd64", "linux/arm64"], build_args={"GREETING": "hello"}, cache=team,
+        secrets={"token": "5f2a9c41d8"}, labels={"org.example.team": "one"}, dockerfile="app/Dockerfile", """
+    assert program.declare(more).up().succeeded().ops == {"app-image": "update"}
+    index = _manifest(here, program.outputs()["ref"])
+    assert {each["platform"]["architecture"] for each in index["manifests"]} == {"amd64", "arm64"}
+    assert program.up("--refresh").succeeded().ops == {}
+    password = here.login().password
+    texts = [program.state_text(), *(path.read_text() for path in environment.logs.iterdir())]
+    assert not [text for text in texts if password in text or "5f2a9c41d8" in text]
+    assert building.exists(environment)
+
+    program.destroy().succeeded()
+    left = {path.name for path in environment.folder.rglob("*")}
+    assert not left & {"buildkitd", "buildkitd.sock", "buildkitd.log", "docker", "images"}
+    assert Supervisor(environment).state("buildkitd") is None
+
+
+def test_a_run_that_failed_says_why_in_one_line_and_the_next_completes(program, environment, urn):
+    program.declare().up().succeeded()
+    here = Oci.taken_up(environment, "images")
+
+    # Another password than the registry knows: it is asked for the image alone, or the registry would be mended first.
+    program.context("two")
+    here.place.hashes.write_text("")
+    until(lambda: here.pusher.status("/v2/") == HTTPStatus.UNAUTHORIZED)
+    line = program.up("--target", urn()).errors[0]
+    assert re.fullmatch(r"failed to solve: failed to push \S+/team/app:1: .* 401 Unauthorized", line)
+    assert program.up().succeeded().ops == {"images-local": "update", "app-image": "update"}
+
+    # A builder that dies in the middle of its work.
+    program.context("three", megabytes=80)
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(program.up)
+        until(lambda: _transferred(environment) > 1_000_000)
+        _signal(environment, signal.SIGKILL)
+        failed = run.result()
+    assert failed.errors[0].startswith("failed to receive status: rpc error: code = Unavailable")
+    until(lambda: building.answers(building.seat(environment)))
+    assert program.up().succeeded().ops == {"app-image": "update"}
+
+    program.destroy().succeeded()
+
+
+def _signal(environment, number):
+    process = Supervisor(environment).state("buildkitd")
+    assert process
+    os.kill(process.pid, number)
+
+
+def _transferred(environment):
+    """How much of the context is there: after it come copying, packing and the push."""
+    found = (environment.folder / "buildkitd" / "cache").glob("*/snapshots/snapshots/*/fs/data")
+    return max((path.stat().st_size for path in found), default=0)
+
+
+@pytest.fixture
+def builder(own):
+    """The builder of this machine, which knows one registry."""
+    made = _builder("here", own)
+    made.create()
+    yield made
+    made.delete()
+
+
+def _builder(name, own, **more):
+    address = own.registry.outputs["address"]
+    return Driven(
+        ImageBuilder(), {"name": name, "registries": [{**own.reference, "address": address}], **more}
+    )
+
+
+def test_one_that_is_frozen_or_was_stopped_or_lost_a_file_is_mended(builder, own):
+    environment = own.environment
+    place = building.seat(environment)
+    assert builder.stale() is None
+    assert builder.refresh() == set()
+    _signal(environment, signal.SIGSTOP)
+    assert builder.stale() == "buildkitd: it does not answer"
+    assert not builder.update().problems
+    assert builder.stale() is None
+
+    (environment.folder / "docker" / "config.json").unlink()
+    assert builder.stale() == "what clients of Docker read changed"
+    builder.update()
+    place.settings.write_text("")
+    assert builder.stale() == "buildkitd: what it reads changed"
+    builder.update()
+    assert (builder.stale(), building.answers(place)) == (None, True)
+
+
+@pytest.mark.usefixtures("builder")
+def test_a_second_one_of_this_machine_is_refused(own):
+    with pytest.raises(RefusedError, match=r"builder other: found here in its place; expected one builder"):
+        _builder("other", own).create()
+
+
+def test_one_of_the_users_is_taken_up_as_it_is(own, tmp_path, monkeypatch):
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.delenv("BUILDX_CONFIG", raising=False)
+    made = _builder("mine", own, existing="far")
+    with pytest.raises(UnavailableError, match=r"builder far: found no such builder of buildx's \(none\)"):
+        made.create()
+    theirs = tmp_path / "buildx" / "instances"
+    theirs.mkdir(parents=True)
+    instance = docker.remote("far", "tcp://builder.example.org:1234")
+    (theirs / "far").write_text(json.dumps(instance))
+
+    made.create()
+    ours = own.environment.folder / "docker" / "buildx" / "instances" / "far"
+    assert json.loads(ours.read_text()) == instance
+    assert (made.outputs, made.stale(), made.refresh()) == ({"instance": "far"}, None, set())
+    (theirs / "far").write_text(json.dumps(docker.remote("far", "tcp://elsewhere.example.org:1234")))
+    assert made.stale() == "what clients of Docker read changed"
+    made.delete()
+    assert not (own.environment.folder / "docker").exists()
+    assert (theirs / "far").exists()
+
+
+def test_who_is_not_root_is_told_what_is_missing_and_nothing_is_made(own, monkeypatch):
+    made = _builder("here", own)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(UnavailableError) as told:
+        made.create()
+    assert str(told.value) == (
+        "builder here: found user 1000; expected root (BuildKit mounts what it builds). Let `existing` name a builder that "
+        "you made with buildx, or build elsewhere"
+    )
+    assert not building.exists(own.environment)
+    assert not (own.environment.folder / "docker").exists()
+
+
+def _helper(environment, *words, asked=""):
+    answer = io.StringIO()
+    code = credential_helper.serve(
+        list(words), io.StringIO(asked), answer, {"ATOLL_ENVIRONMENT": str(environment.folder)}
+    )
+    return code, answer.getvalue()
+
+
+@pytest.mark.usefixtures("builder")
+def test_the_logins_are_told_to_who_asks_and_lie_in_no_file(own):
+    address, login = own.registry.outputs["address"], own.login()
+    assert _helper(own.environment, "list") == (0, f'{{"{address}": "atoll"}}\n')
+    code, answer = _helper(own.environment, "get", asked=f"https://{address}\n")
+    assert (code, json.loads(answer)) == (
+        0,
+        {"ServerURL": address, "Username": "atoll", "Secret": login.password},
+    )
+    assert _helper(own.environment, "get", asked="ghcr.io") == (
+        1,
+        "credentials not found in native keychain\n",
+    )
+    code, line = _helper(own.environment, "store")
+    assert (code, line.count("\n")) == (1, 1)
+    assert "expected get or list" in line
+    texts = [path.read_text() for path in (own.environment.folder / "docker").rglob("*") if path.is_file()]
+    assert not [text for text in texts if login.password in text]
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_tag_of_a_registry_that_nobody_can_ask_is_refused_with_how_to_find_its_digest():
+    with pytest.raises(
+        ArgsError, match=r"Find it: docker buildx imagetools inspect ghcr.io/team/app:latest$"
+    ):
+        pinning.pinned("ghcr.io/team/app")
