@@ -1,7 +1,9 @@
 """Images and builders: what their resources are given, what they wait for, and what stands open nowhere."""
 
+from pathlib import Path
 from typing import cast
 
+from atoll.platform import Platform, inventory
 from atoll.registry import (
     Builder,
     BuilderArgs,
@@ -87,3 +89,36 @@ def test_a_builder_of_the_users_is_named():
     made = _made(existing="far")["atoll:index:ImageBuilder"]
 
     assert plain(made.inputs)["existing"] == "far"
+
+
+def test_an_inventory_has_one_builder_for_each_that_its_images_name():
+    def image(context, builder=""):
+        return inventory.Image(context, "main", "team/app", builder=builder, settings={"tags": [context]})
+
+    declared = inventory.Inventory(
+        "dev",
+        Path("/nowhere"),
+        inventory.ControlPlane("local"),
+        {},
+        {},
+        {},
+        registries={
+            "main": inventory.Registry("oci", repositories={"team/app": inventory.Repository()}),
+            "other": inventory.Registry("oci"),
+        },
+        images={"one": image("a"), "two": image("b"), "three": image("c", "far")},
+    )
+    found = recording.record(lambda: Platform(declared), "dev")
+
+    builders = {each.name: plain(each.inputs) for each in found.of_type(":ImageBuilder")}
+    assert {name: each.get("existing") for name, each in builders.items()} == {
+        "builder-builder": None,
+        "builder-far-builder": "far",
+    }
+    assert {each["registry"] for each in builders["builder-builder"]["registries"]} == {"main"}
+    images = {each.name: plain(each.inputs) for each in found.of_type("docker-build:index:Image")}
+    assert {name: (each["context"]["location"], each["tags"]) for name, each in images.items()} == {
+        "one-image": ("a", ["main-team/app-oci/uri:a"]),
+        "two-image": ("b", ["main-team/app-oci/uri:b"]),
+        "three-image": ("c", ["main-team/app-oci/uri:c"]),
+    }

@@ -21,8 +21,12 @@ from atoll.federation import (
     PropagationArgs,
 )
 from atoll.federation.control_plane import ControlPlaneDriver
-from atoll.platform import inventory, namespaces, registries, releases, sealed_secrets
+from atoll.platform import images, inventory, namespaces, registries, releases, sealed_secrets
 from atoll.registry import (
+    Builder,
+    BuilderArgs,
+    Image,
+    ImageArgs,
     PullSecret,
     PullSecretArgs,
     Registry,
@@ -69,6 +73,8 @@ class Platform:
             for name, registry in declared.registries.items()
             for each, settings in registry.repositories.items()
         }
+        self.builders = self._builders(declared)
+        self.images = {name: Image(name, self._image(settings)) for name, settings in declared.images.items()}
         self._pull_secrets(declared)
         self._declared = declared
         carried = {name: each for name, each in declared.releases.items() if not each.hooks}
@@ -96,6 +102,7 @@ class Platform:
                 name: {"kind": str(registry.kind), "address": registry.address}
                 for name, registry in self.registries.items()
             },
+            "images": {name: {"ref": image.ref} for name, image in self.images.items()},
             "keys": {name: {"alias": key.alias, "arn": key.arn} for name, key in self.keys.items()},
         }
 
@@ -203,6 +210,29 @@ class Platform:
         if settings.existing:
             args["import_id"] = settings.existing
         return args
+
+    def _builders(self, declared: inventory.Inventory) -> dict[str, Builder]:
+        """The builders by what buildx calls them, each with the registries that it pushes to."""
+        wanted: dict[str, set[str]] = {}
+        for image in declared.images.values():
+            wanted.setdefault(image.builder, set()).add(image.registry)
+        made = {}
+        for existing, names in sorted(wanted.items()):
+            args = BuilderArgs(registries=[self.registries[name] for name in sorted(names)])
+            if existing:
+                args["existing"] = existing
+            made[existing] = Builder(images.builder(existing), args)
+        return made
+
+    def _image(self, settings: inventory.Image) -> ImageArgs:
+        args = ImageArgs(
+            builder=self.builders[settings.builder],
+            context=settings.context,
+            repository=self.repositories[settings.registry, settings.repository],
+        )
+        if settings.cache:
+            args["cache"] = self.repositories[settings.registry, settings.cache]
+        return args | cast("ImageArgs", settings.settings)
 
     def _pull_secrets(self, declared: inventory.Inventory) -> None:
         """The Secrets by which clusters pull, each with the propagation that carries it."""

@@ -25,15 +25,18 @@ from atoll.platform.values import (
     Name,
     Nodes,
     Operations,
+    Platform,
     Pointer,
     Policy,
     Priority,
     RegistryKinds,
     Rotation,
     SealedValues,
+    Tag,
     Text,
     Window,
 )
+from atoll.registry import references
 from atoll.secrets import key_rules
 from atoll.secrets import keys as kms_keys
 
@@ -263,6 +266,25 @@ class Registry(Declared):
     pull_secrets: dict[str, PullSecret] = Field(default_factory=dict)
 
 
+class Image(Declared):
+    """An image that is built from a folder of the checkout and pushed to a repository of one of `registries`.
+
+    `builder` is one that was made with buildx, `cache` a repository of the same registry for its layers.
+    """
+
+    context: Text
+    registry: Name
+    repository: Name
+    dockerfile: Text | None = None
+    target: Text | None = None
+    platforms: list[Platform] = Field(default_factory=list)
+    build_args: dict[str, Entry] = Field(default_factory=dict)
+    labels: dict[str, Entry] = Field(default_factory=dict)
+    tags: list[Tag] = Field(default_factory=lambda: [references.DEFAULT_TAG])
+    cache: Name | None = None
+    builder: Name | None = None
+
+
 class Declaration(Declared):
     """A whole inventory."""
 
@@ -276,4 +298,5 @@ class Declaration(Declared):
     sealed_secrets: dict[str, SealedSecret] = Field(default_factory=dict)
     keys: dict[str, Key] = Field(default_factory=dict)
     registries: dict[str, Registry] = Field(default_factory=dict)
+    images: dict[str, Image] = Field(default_factory=dict)
     releases: dict[str, Release] = Field(default_factory=dict)

@@ -14,6 +14,9 @@ EVERYWHERE = "all"
 LOCAL_REGISTRY, REGISTRY = "oci", "registry"
 """The kind of registry that is a process of this machine, and the program of it."""
 
+BUILDER, IMAGE_PLUGIN = "buildkitd", "pulumi-resource-docker-build"
+"""The program that builds images on this machine, and the engine's plugin for it."""
+
 Manifest = dict[str, Any]
 
 
@@ -178,6 +181,22 @@ class Registry:
 
 
 @dataclass(frozen=True)
+class Image:
+    """An image. `context` starts at the checkout; `settings` are the rest, by the names of `ImageArgs`.
+
+    No `builder` is that of this machine; `declared` is the line and path of its context.
+    """
+
+    context: str
+    registry: str
+    repository: str
+    builder: str = ""
+    cache: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    declared: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
 class Release:
     """A chart of some clusters, by sorted names: `chart` is a `ChartSource` of atoll.charts.
 
@@ -211,10 +230,18 @@ class Inventory:
     keys: Mapping[str, Key] = field(default_factory=dict)
     state: State | None = None
     registries: Mapping[str, Registry] = field(default_factory=dict)
+    images: Mapping[str, Image] = field(default_factory=dict)
     releases: Mapping[str, Release] = field(default_factory=dict)
 
     @property
     def programs(self) -> tuple[str, ...]:
         """The programs that it uses beside those of every environment."""
         local = any(each.kind == LOCAL_REGISTRY for each in self.registries.values())
-        return (*([REGISTRY] if local else []), *(["helm"] if self.releases else []))
+        builds = any(not each.builder for each in self.images.values())
+        wanted = {
+            REGISTRY: local,
+            BUILDER: builds,
+            IMAGE_PLUGIN: bool(self.images),
+            "helm": bool(self.releases),
+        }
+        return tuple(name for name, is_used in wanted.items() if is_used)

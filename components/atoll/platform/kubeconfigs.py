@@ -10,7 +10,7 @@ from atoll.platform.inventory import Inventory
 
 
 def preflight(declared: Inventory) -> None:
-    """Looks whether every kubeconfig is there and has its context, and every sealed file; nobody is asked.
+    """Looks whether every kubeconfig is there and has its context, every sealed file and every image's context; nobody is asked.
 
     Charts on this machine have to take their values; others are looked at when they are rendered.
 
@@ -22,6 +22,7 @@ def preflight(declared: Inventory) -> None:
     lines = [line for each in named if each and (line := _problem(each, declared.project))]
     files = [secret.sops for secret in declared.sealed_secrets.values()]
     lines += [line for each in files if each and (line := _unreadable(each, declared.project))]
+    lines += [line for each in declared.images.values() if (line := _contextless(each, declared.project))]
     if lines:
         raise UnavailableError("\n".join(lines))
     wrong = [line for each in declared.releases.values() for line in _refused(each, declared.project)]
@@ -60,6 +61,12 @@ def _problem(kubeconfig: inventory.Kubeconfig, project: Path) -> str | None:
     except ArgsError as error:
         return f"{kubeconfig.declared}: {kubeconfig.file}: {str(error).removeprefix('kubeconfig: ')}"
     return None
+
+
+def _contextless(image: inventory.Image, project: Path) -> str | None:
+    if (project / image.context).is_dir():
+        return None
+    return f"{image.declared}: found {image.context!r}, which is no folder; expected what the image is built from"
 
 
 def _unreadable(file: inventory.SopsFile, project: Path) -> str | None:

@@ -8,6 +8,7 @@ from atoll.core.errors import SettingsError
 from atoll.platform import (
     checks,
     declaration,
+    images,
     keys,
     manifests,
     namespaces,
@@ -45,6 +46,7 @@ _NAMED = (
     registries.SECTION,
     releases.SECTION,
     sealed_secrets.SECTION,
+    images.SECTION,
 )
 _GIVING = ("driver", "children", "clusters")
 """What decides which driver a group gives to whom."""
@@ -96,6 +98,7 @@ def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
         *sealed_secrets.problems(declared, _whole(parsed).sealed_secrets),
         *releases.problems(declared, _whole(parsed).releases),
         *registries.problems(declared, _whole(parsed).registries),
+        *images.problems(declared, _whole(parsed).images),
     ]
     if parsed.whole("controlPlane"):
         plane = declared.control_plane
@@ -114,13 +117,14 @@ def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
 
 
 def _whole(parsed: Parsed) -> Declaration:
-    """The declaration without the propagations, sealed secrets and registries that something was left out of."""
+    """The declaration without the propagations, sealed secrets, registries and images that something was left out of."""
     declared = parsed.declaration
     update = {
         "propagations": _whole_of(parsed, "propagations", declared.propagations),
         "sealed_secrets": _whole_of(parsed, sealed_secrets.SECTION, declared.sealed_secrets),
         "releases": _whole_of(parsed, releases.SECTION, declared.releases),
         "registries": _whole_of(parsed, registries.SECTION, declared.registries),
+        "images": _whole_of(parsed, images.SECTION, declared.images),
     }
     return declared.model_copy(update=update)
 
@@ -163,6 +167,7 @@ class _Resolver:
                 name: registries.resolved(environment, each, self._groups)
                 for name, each in self._declared.registries.items()
             },
+            images=images.resolved(self._declared.images, self._contexts()),
             kms=Kms(str(kms.driver), kms.key or "", kms.region or "", kms.endpoint),
             state=State(state.bucket, state.region, state.endpoint) if state else None,
         )
@@ -221,6 +226,11 @@ class _Resolver:
             where = f"{tree.mark(self._root, path)}: {tree.dotted(path)}"
             found[name] = releases.resolve(each, self._groups, where)
         return found
+
+    def _contexts(self) -> dict[str, str]:
+        """The line and path of each image's context."""
+        paths = {name: (images.SECTION, name, "context") for name in self._declared.images}
+        return {name: f"{tree.mark(self._root, path)}: {tree.dotted(path)}" for name, path in paths.items()}
 
     def _refuse_twice(self, propagations: Mapping[str, Propagation]) -> None:
         """One object in two places, where the later would overwrite the earlier.

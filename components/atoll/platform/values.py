@@ -234,6 +234,14 @@ GrantOperation = Annotated[
     Expected("an operation of KMS, such as Decrypt or GenerateDataKey", grants.OPERATIONS),
 ]
 ChartField = Annotated[str, _one_of(source.NAMED), Expected(choice(source.NAMED), source.NAMED)]
+Platform = Annotated[
+    str, Field(pattern=r"^[a-z0-9]+/[a-z0-9]+(/v\d+)?$"), Expected("a platform, such as linux/arm64")
+]
+Tag = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"),
+    Expected("a tag: at most 128 of A-Z a-z 0-9 . _ -"),
+]
 Flag = Annotated[bool, Expected("true or false")]
 Policy = Annotated[dict[str, Any] | str, Expected("a policy, as a map or JSON")]
 Entry = Annotated[str, Expected("text")]

@@ -8,7 +8,7 @@ from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import NotReadyError, RefusedError, UnavailableError
 from atoll.host import Environment, certificates
 from atoll.registry import docker
-from atoll.registry.component import RegistryKind
+from atoll.registry.kinds import RegistryKind
 from atoll.registry.local import building, buildkit, launch
 
 

@@ -1,0 +1,78 @@
+"""Images in an inventory: what cannot be, and what each is once everything that was not said is filled in. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+
+from atoll.core import naming
+from atoll.platform import inventory
+from atoll.platform.checks import Finding
+from atoll.platform.declaration import Declaration, Image
+from atoll.platform.problems import shown, unknown
+
+SECTION = "images"
+_BUILDER = "builder"
+
+
+def builder(existing: str) -> str:
+    """What the builder is called that a name of buildx's leads to; no name is that of this machine."""
+    return naming.child(_BUILDER, existing) if existing else _BUILDER
+
+
+def problems(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
+    """What is wrong beyond the shape of the values; `whole` are the images that nothing was left out of."""
+    for name in whole:
+        image, path = declared.images[name], (SECTION, name)
+        for key, place in (("context", image.context), ("dockerfile", image.dockerfile)):
+            if place and not _inside(place):
+                yield (*path, key), f"found {shown(place)}; expected a path in the checkout, from its top"
+        if image.builder and (problem := naming.dns_label_problem(image.builder)):
+            yield (*path, "builder"), f"found {shown(image.builder)}; {problem}"
+        yield from _target(path, image, declared)
+    yield from _twice(declared, whole)
+
+
+def _target(path: tuple[str, str], image: Image, declared: Declaration) -> Iterator[Finding]:
+    registry = declared.registries.get(image.registry)
+    if registry is None:
+        yield (*path, "registry"), unknown(image.registry, sorted(declared.registries), "registry")
+        return
+    for key, named in (("repository", image.repository), ("cache", image.cache)):
+        if named and named not in registry.repositories:
+            yield (*path, key), unknown(named, sorted(registry.repositories), "repository")
+
+
+def _twice(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
+    """Images of one repository with one tag, which would come to mean now the one and now the other."""
+    seen: dict[tuple[str, str, str], str] = {}
+    for name in whole:
+        image = declared.images[name]
+        for tag in image.tags:
+            first = seen.setdefault((image.registry, image.repository, tag), name)
+            if first != name:
+                text = f"found {tag!r}, a tag of {SECTION}.{first} in the same repository; expected one of its own"
+                yield (SECTION, name, "tags"), text
+
+
+def _inside(place: str) -> bool:
+    path = PurePosixPath(place)
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def resolved(declared: Mapping[str, Image], where: Mapping[str, str]) -> dict[str, inventory.Image]:
+    """The images; `where` is the line and path that declare each one's context."""
+    return {
+        name: inventory.Image(
+            context=image.context,
+            registry=image.registry,
+            repository=image.repository,
+            builder=image.builder or "",
+            cache=image.cache,
+            settings=image.model_dump(
+                include={"dockerfile", "target", "platforms", "build_args", "labels", "tags"},
+                exclude_unset=True,
+                exclude_none=True,
+            ),
+            declared=where[name],
+        )
+        for name, image in declared.items()
+    }
