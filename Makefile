@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_LOCK := components/atoll/toolchain/locks/uv.txt
 
+# What tests run beside the programs of every environment.
+TESTED := age buildkitd helm pulumi-resource-docker-build registry sops
+
 .DEFAULT_GOAL := help
 .PHONY: help up down test check soak format bench
 
@@ -26,7 +29,7 @@ check: .venv/ready
 	@$(BIN)/pytest tests/unit tests/golden tests/component -n 3
 
 test: check
-	@$(BIN)/atoll tools install && $(BIN)/atoll tools install sops age helm registry
+	@$(BIN)/atoll tools install && $(BIN)/atoll tools install $(TESTED)
 	@$(BIN)/pytest tests/conformance tests/e2e -n 2 --dist loadfile
 
 soak: .venv/ready
