@@ -20,9 +20,12 @@ from atoll.automation.show import Screen
 from atoll.core import files, naming
 from atoll.core.errors import ArgsError, LockedError, RefusedError
 from atoll.host import Environment, freezing
+from atoll.registry.local import buildkit
 from atoll.secrets.local import seat
 
-_OTHERS = frozenset({"bin", "logs", "kubeconfigs", "environment.json", "holder.json", "still.json"})
+_OTHERS = frozenset(
+    {"bin", "logs", "kubeconfigs", "environment.json", "holder.json", "still.json", buildkit.PROGRAM}
+)
 """What every command makes anew, or what tells of this place alone."""
 _SUPERVISOR = "supervisor"
 _ENGINE = "engine"

@@ -14,12 +14,14 @@ from atoll.federation import forgetting, joining, member_effects
 from atoll.host import Environment
 from atoll.kubernetes import Api, Kubeconfig
 from atoll.platform import CONTROL_PLANE, Inventory, problems
+from atoll.registry.local import building, buildkit
 from atoll.registry.local import launch as registries
 
 _SURE = 2
 """How often a member must have been silent: one that restarts is back at the second time."""
 _PAUSE = 2.0
 _REGISTRY = naming.type_token("LocalRegistry")
+_BUILDER = naming.type_token("ImageBuilder")
 
 
 def refuse_declared(inventory: Inventory, name: str) -> None:
@@ -67,6 +69,15 @@ def clear_registries(
     for name in unknown:
         registries.remove(environment, registries.seat(environment, name))
     return unknown
+
+
+def clear_builder(environment: Environment, inventory: Inventory, state: list[dict[str, Any]]) -> bool:
+    """Removes the builder of this machine where neither the inventory nor the state knows one; returns whether."""
+    known = any(each["type"] == _BUILDER and not each["inputs"].get("existing") for each in state)
+    if known or buildkit.PROGRAM in inventory.programs or not building.exists(environment):
+        return False
+    building.remove(environment)
+    return True
 
 
 def forget(environment: Environment, engine: Engine, places: list[Access], name: str) -> str:

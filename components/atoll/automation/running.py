@@ -75,6 +75,8 @@ def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
             screen.say(
                 f"cluster {name}: removed (a run that was killed had begun it, and nothing declares it)"
             )
+        if leaving.clear_builder(environment, inventory, state):
+            screen.say("builder: removed (a run that was killed had begun it, and nothing declares one)")
         for name in leaving.clear_registries(environment, inventory, state):
             screen.say(
                 f"registry {name}: removed (a run that was killed had begun it, and nothing declares it)"

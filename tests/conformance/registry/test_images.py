@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 
 from atoll import toolchain
+from atoll.automation import leaving
+from atoll.core.effect import Context
 from atoll.core.errors import ArgsError, RefusedError, UnavailableError
 from atoll.host import Supervisor
+from atoll.platform import inventory
+from atoll.platform.inventory import ControlPlane, Inventory
 from atoll.provider import plugins
 from atoll.registry import ImageRef, credential_helper, docker, pinning
 from atoll.registry.builder_effects import ImageBuilder
@@ -104,6 +108,25 @@ def _manifest(here, ref):
     path = here.place.storage / "docker/registry/v2/blobs/sha256" / digest[7:9] / digest[7:] / "data"
     assert digest in here.holds(repository)
     return json.loads(path.read_text())
+
+
+def test_a_builder_that_a_killed_run_began_goes_when_nobody_declares_one(environment, tmp_path):
+    def declared(**images):
+        return Inventory("e", tmp_path, ControlPlane("local"), {}, {}, {}, images=images)
+
+    place = building.seat(environment)
+    building.write(place, {})
+    building.start(environment, place, {}, Context())
+    image = inventory.Image("app", "main", "app")
+    in_state = [{"type": "atoll:index:ImageBuilder", "inputs": {"name": "builder"}}]
+    assert not leaving.clear_builder(environment, declared(app=image), [])
+    assert not leaving.clear_builder(environment, declared(), in_state)
+
+    assert leaving.clear_builder(environment, declared(), [])
+
+    assert not building.exists(environment)
+    assert Supervisor(environment).state(buildkit.PROGRAM) is None
+    assert not leaving.clear_builder(environment, declared(), [])
 
 
 def test_an_image_lives_by_its_digest(program, environment):
