@@ -1,5 +1,6 @@
 """`ChartPublication` by the real engine and a real registry: published, left alone, raised, refused, found overwritten or gone."""
 
+import itertools
 import shutil
 from typing import Any
 
@@ -27,6 +28,9 @@ pulumi.export("reference", made.reference)
 """
 
 
+_COUNTER = itertools.count()
+
+
 @pytest.fixture
 def project(folder, engine, destination, runner):
     """A Pulumi program that publishes the chart beside it."""
@@ -46,9 +50,10 @@ def project(folder, engine, destination, runner):
 
 
 @pytest.fixture
-def inputs(destination, runner, tmp_path, monkeypatch):
+def inputs(folder, destination, runner, tmp_path, monkeypatch):
     """Those of a publication, without an engine."""
-    environment = Environment(tmp_path, "t", tmp_path / "environment")
+    # A socket's path must be short.
+    environment = Environment(tmp_path, "t", folder / f"e{next(_COUNTER)}")
     environment.create()
     monkeypatch.setenv("ATOLL_ENVIRONMENT", str(environment.folder))
     charts.base(tmp_path)

@@ -31,6 +31,8 @@ def project(folder, cluster, monkeypatch):
     """The checkout of the cluster's environment, as far as the command looks for one."""
     assert cluster
     found = folder / "project"
+    # Another cluster of this process may have a home of its own by now.
+    monkeypatch.setenv("ATOLL_HOME", str(folder / "home"))
     monkeypatch.setenv("ATOLL_ENVIRONMENT", str(Environment.of(found, "t").folder))
     (found / "Pulumi.yaml").touch()
     (found / "stacks").mkdir(exist_ok=True)
