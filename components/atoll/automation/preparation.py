@@ -10,7 +10,7 @@ from atoll.automation import buckets, custody, processes, retention, sealing, su
 from atoll.automation.engine import Engine
 from atoll.automation.show import Screen
 from atoll.host import Environment
-from atoll.platform.inventory import Kms, State
+from atoll.platform.inventory import Inventory, Kms, State
 from atoll.provider import plugins
 from atoll.provider.plugins import Kind
 
@@ -55,6 +55,11 @@ def prepare(
         engine.make_stack(screen.listen, custody.url(environment, kms))
     retention.trim(environment)
     return Prepared(engine, variables)
+
+
+def prepare_declared(environment: Environment, screen: Screen, inventory: Inventory) -> Prepared:
+    """Brings everything up that the engine needs for what an inventory declares; raises what `prepare` does."""
+    return prepare(environment, screen, inventory.kms, inventory.state, inventory.programs)
 
 
 def migrate(environment: Environment, engine: Engine, kms: Kms, screen: Screen) -> None:

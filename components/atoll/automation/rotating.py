@@ -68,9 +68,7 @@ def rotate(environment: Environment, name: str, screen: Screen, *, resume: bool 
         raise SettingsError(f"secrets rotate: {problems.unknown(name, sorted(inventory.keys), 'key')}")
     with processes.known(environment).locked("secrets rotate"):
         retention.sweep(environment)
-        engine = preparation.prepare(
-            environment, screen, inventory.kms, inventory.state, inventory.programs
-        ).engine
+        engine = preparation.prepare_declared(environment, screen, inventory).engine
         with screen.beating("secrets rotate", every=_HEARTBEAT):
             kept = custody.ensured(environment, inventory.kms)
             turn = _Turn(environment, inventory, engine, kept, name, screen)

@@ -60,9 +60,7 @@ def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
     with environment.locked("up"):
         processes.refuse_downgrades(environment)
         retention.sweep(environment)
-        engine = preparation.prepare(
-            environment, screen, inventory.kms, inventory.state, inventory.programs
-        ).engine
+        engine = preparation.prepare_declared(environment, screen, inventory).engine
         preparation.migrate(environment, engine, inventory.kms, screen)
         places = looking.accesses(environment, inventory)
         reach = _reach(environment, places, engine, screen)
@@ -107,9 +105,7 @@ def check(environment: Environment, screen: Screen) -> Report:
     with environment.locked("up --check"):
         processes.refuse_downgrades(environment)
         retention.sweep(environment)
-        engine = preparation.prepare(
-            environment, screen, inventory.kms, inventory.state, inventory.programs
-        ).engine
+        engine = preparation.prepare_declared(environment, screen, inventory).engine
         places = looking.accesses(environment, inventory)
         reach = _reach(environment, places, engine, screen)
         with screen.beating("check"):
@@ -125,9 +121,7 @@ def refresh(environment: Environment, screen: Screen) -> Report:
     inventory = declared(environment)
     with processes.known(environment).locked("refresh"):
         retention.sweep(environment)
-        engine = preparation.prepare(
-            environment, screen, inventory.kms, inventory.state, inventory.programs
-        ).engine
+        engine = preparation.prepare_declared(environment, screen, inventory).engine
         places = looking.accesses(environment, inventory)
         reach = _reach(environment, places, engine, screen)
         with screen.beating("refresh"):
@@ -139,9 +133,7 @@ def refresh(environment: Environment, screen: Screen) -> Report:
 def recap_of(environment: Environment, screen: Screen) -> Report:
     """What is live now."""
     inventory = declared(environment)
-    engine = preparation.prepare(
-        processes.known(environment), screen, inventory.kms, inventory.state, inventory.programs
-    ).engine
+    engine = preparation.prepare_declared(processes.known(environment), screen, inventory).engine
     found = looking.live(looking.accesses(environment, inventory), looking.statuses(engine.state()))
     screen.end(found)
     return Report(recap.exit_code(found), found)
@@ -151,9 +143,7 @@ def variables(environment: Environment, screen: Screen) -> dict[str, str]:
     """What a shell needs, with everything behind it running."""
     inventory = declared(environment)
     with environment.locked("env"):
-        prepared = preparation.prepare(
-            environment, screen, inventory.kms, inventory.state, inventory.programs
-        )
+        prepared = preparation.prepare_declared(environment, screen, inventory)
         # For `pulumi` typed by hand, which knows nothing of all this.
         for message in prepared.engine.take_up():
             screen.listen(message)

@@ -52,9 +52,7 @@ def check(environment: Environment, screen: Screen) -> Checked:
     """
     inventory = running.declared(environment)
     with processes.known(environment).locked("secrets check"), screen.beating("secrets check"):
-        engine = preparation.prepare(
-            environment, screen, inventory.kms, inventory.state, inventory.programs
-        ).engine
+        engine = preparation.prepare_declared(environment, screen, inventory).engine
         opened = _opened(engine)
         known = searching.of_disk(environment) | searching.of_values(
             (f"secret {number} of {owner}", text) for number, (owner, text) in enumerate(opened)
@@ -93,9 +91,7 @@ def rekey(environment: Environment, screen: Screen) -> Rekeyed:
     """
     inventory = running.kept_here(environment)
     with processes.known(environment).locked("secrets rekey"):
-        engine = preparation.prepare(
-            environment, screen, inventory.kms, inventory.state, inventory.programs
-        ).engine
+        engine = preparation.prepare_declared(environment, screen, inventory).engine
         provider, before = custody.url(environment, inventory.kms), sealing.data_keys(environment)
         with screen.beating("secrets rekey"):
             engine.encrypt_by(screen.listen, provider)
