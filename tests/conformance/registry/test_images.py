@@ -203,7 +203,8 @@ def test_a_run_that_failed_says_why_in_one_line_and_the_next_completes(program, 
         until(lambda: _transferred(environment) > 1_000_000)
         _signal(environment, signal.SIGKILL)
         failed = run.result()
-    assert failed.errors[0].startswith("failed to receive status: rpc error: code = Unavailable")
+    # Who notices first that it is gone is either the call that waits or the one that sends.
+    assert re.match(r"failed to (receive status|solve): .*Unavailable", failed.errors[0])
     until(lambda: building.answers(building.seat(environment)))
     assert program.up().succeeded().ops == {"app-image": "update"}
 
