@@ -192,7 +192,6 @@ def test_an_interrupted_engine_leaves_the_calls_of_another_alone(program, engine
     assert begun["u"].returncode == 0, output
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("victim", ["launcher", "server", "engine"])
 def test_whatever_is_killed_the_next_run_converges_and_nobody_is_left(victim, program, engines, live):
     """Source: ErrorResourceInitFailed, proto/pulumi/provider.proto of pulumi/pulumi (its state is kept)."""
@@ -222,7 +221,6 @@ def test_whatever_is_killed_the_next_run_converges_and_nobody_is_left(victim, pr
     until(lambda: not engines.servers() and not engines.launchers(), seconds=20)
 
 
-@pytest.mark.timeout(120)
 def test_a_frozen_server_is_given_up_for_a_new_one(program, engines):
     """Source: Attach and Handshake, proto/pulumi/provider.proto of pulumi/pulumi."""
     program.write('    k8s.core.v1.ConfigMap("c", metadata=meta("c"), opts=here())')
