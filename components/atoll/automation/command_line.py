@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from atoll.automation import (
+    beginning,
     charts,
     ending,
     inventories,
@@ -85,6 +86,9 @@ def up(
             f"             KUBECONFIG=$(atoll kubeconfig {env} {name}) kubectl get pods --all-namespaces"
         )
     words.finish(report.values() if as_json else None, report.code)
+
+
+app.command()(beginning.init)
 
 
 @app.command()
