@@ -113,6 +113,21 @@ def bootstrap(
 
 
 @app.command()
+def drift(
+    env: EnvironmentName,
+    *,
+    diff: Annotated[bool, typer.Option("--diff", help="Name the properties that drifted.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is live otherwise than the last run left it, and change nothing.
+
+    What drifted is put back by `atoll up`. Exit code 6: something did.
+    """
+    report = running.drift(words.environment(env), Screen(diff=diff, quiet=as_json))
+    words.finish(report.values() if as_json else None, report.code)
+
+
+@app.command()
 def refresh(env: EnvironmentName, *, as_json: AsJson = False) -> None:
     """Write what is live into the state, and change nothing else."""
     report = running.refresh(words.environment(env), Screen(quiet=as_json))
