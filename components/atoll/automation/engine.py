@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from atoll.automation import locks, sealing, unfinished, unopened
+from atoll.automation import events, locks, sealing, unfinished, unopened
 from atoll.automation.events import Message, Reader, Result, Severity
 from atoll.automation.locks import Lock
 from atoll.core import command, files
@@ -95,11 +95,16 @@ class Engine:
 
     def preview(self, listen: Listener) -> int:
         """Says what `up` would do."""
-        return self._operate(["preview", "--refresh"], listen, preview=True)
+        return self._operate(["preview", "--refresh"], listen, writes=False, preview=True)
 
     def refresh(self, listen: Listener) -> int:
         """Writes what is live into the state."""
         return self._operate(["refresh", "--skip-preview", "--yes"], listen)
+
+    def drift(self, listen: Listener) -> int:
+        """Says what is live otherwise than the state has it, and writes nothing."""
+        reader = Reader(verbs=events.DRIFT)
+        return self._operate(["refresh", "--preview-only"], listen, writes=False, reader=reader)
 
     def destroy(self, listen: Listener) -> int:
         """Removes everything that the stack holds."""
@@ -173,9 +178,17 @@ class Engine:
             or command.failure(["pulumi", *words], code, output)
         )
 
-    def _operate(self, words: Sequence[str], listen: Listener, *, preview: bool = False) -> int:
-        if not preview:
-            # A preview takes no lock and minds none.
+    def _operate(
+        self,
+        words: Sequence[str],
+        listen: Listener,
+        *,
+        writes: bool = True,
+        preview: bool = False,
+        reader: Reader | None = None,
+    ) -> int:
+        if writes:
+            # What writes nothing takes no lock and minds none.
             for message in self.take_up():
                 listen(message)
             self._refuse_locked()
@@ -197,7 +210,7 @@ class Engine:
                 cwd=self._environment.project,
                 on_line=spoken.append,
             )
-            follower = _Follower(log, listen, preview=preview)
+            follower = _Follower(log, listen, reader or Reader(), preview=preview)
             try:
                 code = group.wait()
             finally:
@@ -214,9 +227,8 @@ class Engine:
 class _Follower:
     """Reads the engine's event log while it grows."""
 
-    def __init__(self, log: Path, listen: Listener, *, preview: bool) -> None:
-        self._log, self._listen, self._preview = log, listen, preview
-        self._reader = Reader()
+    def __init__(self, log: Path, listen: Listener, reader: Reader, *, preview: bool) -> None:
+        self._log, self._listen, self._reader, self._preview = log, listen, reader, preview
         self._seen: set[Severity | None] = set()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)

@@ -104,6 +104,21 @@ def check(environment: Environment, screen: Screen) -> Report:
     return replace(report, code=Exit.CHANGES) if pending else report
 
 
+def drift(environment: Environment, screen: Screen) -> Report:
+    """Says what is live otherwise than the last run left it, and changes nothing."""
+    inventory = declared(environment)
+    with processes.known(environment).locked("drift"):
+        retention.sweep(environment)
+        engine = preparation.prepare_declared(environment, screen, inventory).engine
+        places = looking.accesses(environment, inventory)
+        reach = _reach(environment, places, engine, screen)
+        with screen.beating("drift"):
+            engine_code = engine.drift(reach.listen)
+    found = recap.of_run([place.name for place in places], screen.results)
+    report = _report(recap.unreachable(found, reach.finish()), screen, engine_code)
+    return replace(report, code=Exit.DRIFT) if report.code is Exit.DONE and report.changes else report
+
+
 def refresh(environment: Environment, screen: Screen) -> Report:
     """Writes what is live into the state; a dead cluster keeps what the state has of it."""
     inventory = declared(environment)
