@@ -19,6 +19,7 @@ from atoll.registry import (
     Repository,
     RepositoryArgs,
 )
+from atoll.secrets import sealed_secret
 from harness import recording
 from harness.recording import open_texts, plain
 
@@ -163,6 +164,30 @@ def test_all_that_is_said_reaches_kaniko():
 def test_what_kaniko_cannot_is_refused(more, line):
     with pytest.raises(ArgsError, match=line):
         _by_kaniko(more)
+
+
+def test_secrets_of_an_inventory_are_those_of_its_sealed_secrets_and_stand_open_nowhere(monkeypatch):
+    monkeypatch.setattr(sealed_secret, "_text", lambda _name, key, data: f"{data}/{key}")
+    declared = inventory.Inventory(
+        "dev",
+        Path("/nowhere"),
+        inventory.ControlPlane("local"),
+        {},
+        {},
+        {},
+        sealed_secrets={"made": inventory.SealedSecret("", "Opaque", (), generated={"token": 32})},
+        registries={"main": inventory.Registry("oci", repositories={"app": inventory.Repository()})},
+        images={"app": inventory.Image("app", "main", "app", secrets={"npm": ("made", "token")})},
+    )
+    found = recording.record(lambda: Platform(declared), "dev")
+
+    (image,) = found.of_type("docker-build:index:Image")
+    assert plain(image.inputs)["secrets"] == {"npm": "made/data/token"}
+    assert "made/data/token" not in open_texts(image.inputs)
+    assert "made" in {each.rpartition("::")[2] for each in image.request.dependencies}
+    # It is for images alone: nothing carries it to a cluster.
+    assert {each.name for each in found.of_type(":SealedSecret")} == {"made"}
+    assert list(found.of_type(":Propagation")) == []
 
 
 def test_an_inventory_has_one_builder_for_each_that_its_images_name():
