@@ -51,7 +51,7 @@ class KanikoImage(Effect):
 
     def same(self, name: str, old: Any, new: Any) -> bool:
         """Registries are a set."""
-        return _ordered(old) == _ordered(new) if name == "registries" else bool(old == new)
+        return access.same(old, new) if name == "registries" else bool(old == new)
 
     def stale(self, inputs: Values, outputs: Values) -> str | None:
         """What is in the context is not what was built."""
@@ -251,7 +251,3 @@ def _refused(build: Build, error: ApiError) -> AtollError:
     if error.code == _FORBIDDEN and "PodSecurity" in str(error):
         return RefusedError(f"{text}. Kaniko is root in its pod: let the namespace enforce baseline")
     return RefusedError(text)
-
-
-def _ordered(registries: Any) -> list[Any]:
-    return sorted(registries or (), key=lambda each: str(each.get("address")))
