@@ -7,7 +7,7 @@ from atoll.core import naming
 from atoll.platform import inventory
 from atoll.platform.checks import Finding
 from atoll.platform.declaration import Declaration, Image
-from atoll.platform.problems import shown, unknown
+from atoll.platform.problems import choice, shown, unknown
 
 SECTION = "images"
 _BUILDER = "builder"
@@ -28,6 +28,9 @@ def problems(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
         if image.builder and (problem := naming.dns_label_problem(image.builder)):
             yield (*path, "builder"), f"found {shown(image.builder)}; {problem}"
         yield from _target(path, image, declared)
+        for id_, source in image.secrets.items():
+            if problem := _secret(source, declared):
+                yield (*path, "secrets", id_), problem
     yield from _twice(declared, whole)
 
 
@@ -39,6 +42,22 @@ def _target(path: tuple[str, str], image: Image, declared: Declaration) -> Itera
     for key, named in (("repository", image.repository), ("cache", image.cache)):
         if named and named not in registry.repositories:
             yield (*path, key), unknown(named, sorted(registry.repositories), "repository")
+
+
+def _secret(source: tuple[str, str], declared: Declaration) -> str | None:
+    """What is wrong with where a secret is. What was found is not shown: it may be the secret itself."""
+    name, key = source
+    if name not in declared.sealed_secrets:
+        known = sorted(declared.sealed_secrets)
+        return f"found the name of no sealed secret; expected {choice(known) if known else 'one of sealedSecrets'}"
+    secret = declared.sealed_secrets[name]
+    keys = sorted(secret.values or secret.generated)
+    # Which keys a file has is seen when it is read.
+    return (
+        None
+        if secret.sops or not keys or key in keys
+        else f"found no such key of {name}; expected {choice(keys)}"
+    )
 
 
 def _twice(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
@@ -67,6 +86,7 @@ def resolved(declared: Mapping[str, Image], where: Mapping[str, str]) -> dict[st
             repository=image.repository,
             builder=image.builder or "",
             cache=image.cache,
+            secrets=image.secrets,
             settings=image.model_dump(
                 include={"dockerfile", "target", "platforms", "build_args", "labels", "tags"},
                 exclude_unset=True,
