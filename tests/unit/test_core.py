@@ -84,6 +84,13 @@ def test_a_program_that_takes_too_long_is_ended():
         command.run(["sleep", "20"], timeout=timedelta(seconds=0.1))
 
 
+def test_a_program_that_begins_to_read_late_gets_all_of_its_input():
+    # More than a pipe holds, after more than a moment.
+    done = command.run(["sh", "-c", "sleep 1.5; wc -c"], stdin="x" * 1_000_000, timeout=timedelta(seconds=10))
+
+    assert done.stdout.strip() == "1000000"
+
+
 def test_a_program_that_is_cancelled_is_asked_to_end_and_says_its_last_words(tmp_path):
     class Asked(threading.Event):
         def is_set(self):

@@ -1,12 +1,13 @@
 """The one place that runs programs: a list and no shell, output redacted, whole groups stopped."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -52,7 +53,7 @@ def run(  # noqa: PLR0913 - the arguments are those of a program
     """
     words = [str(word) for word in argv]
     with _started(words, env, cwd) as process:
-        result = _ended(process, Path(words[0]).name, (stdin, timeout), threading.Event())
+        result = _ended(process, Path(words[0]).name, stdin, timeout)
     if check and result.code:
         raise failure(words, result.code, result.stderr or result.stdout)
     return result
@@ -73,8 +74,8 @@ def run_until(
         CommandError: it took longer than the time limit.
     """
     words = [str(word) for word in argv]
-    with _started(words, env, None) as process:
-        return _ended(process, Path(words[0]).name, (stdin, timeout), cancelled)
+    with _started(words, env, None) as process, _interrupted(process, cancelled):
+        return _ended(process, Path(words[0]).name, stdin, timeout)
 
 
 def _started(words: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None) -> subprocess.Popen[str]:
@@ -92,12 +93,10 @@ def _started(words: Sequence[str], env: Mapping[str, str] | None, cwd: Path | No
         raise UnavailableError(f"{words[0]}: no such program. Run: atoll tools install") from error
 
 
-def _ended(
-    process: subprocess.Popen[str], name: str, given: tuple[str, timedelta], cancelled: threading.Event
-) -> Completed:
-    stdin, timeout = given
+def _ended(process: subprocess.Popen[str], name: str, stdin: str, timeout: timedelta) -> Completed:
     try:
-        stdout, stderr = _communicated(process, stdin, time.monotonic() + timeout.total_seconds(), cancelled)
+        # In one call: what the pipe did not take yet is lost to a second one (python/cpython, Popen._communicate).
+        stdout, stderr = process.communicate(stdin or None, timeout=timeout.total_seconds())
     except subprocess.TimeoutExpired as error:
         process.kill()
         raise CommandError(f"{name}: no end within {timeout}") from error
@@ -107,21 +106,22 @@ def _ended(
     return Completed(process.returncode, stdout, stderr)
 
 
-def _communicated(
-    process: subprocess.Popen[str], stdin: str, end: float, cancelled: threading.Event
-) -> tuple[str, str]:
-    asked, given = False, stdin or None
-    while True:
-        try:
-            return process.communicate(given, timeout=min(_LOOK, max(0, end - time.monotonic())))
-        except subprocess.TimeoutExpired:
-            if time.monotonic() >= end:
-                raise
-        # What was begun goes on by itself: it may not be given twice.
-        given = None
-        if cancelled.is_set() and not asked:
-            asked = True
-            process.send_signal(signal.SIGINT)
+@contextlib.contextmanager
+def _interrupted(process: subprocess.Popen[str], cancelled: threading.Event) -> Iterator[None]:
+    """Asks a program to end, once, as soon as it is cancelled."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_LOOK):
+            if cancelled.is_set():
+                process.send_signal(signal.SIGINT)
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 def failure(argv: Sequence[str], code: int, output: str) -> CommandError:
