@@ -1,5 +1,6 @@
 """The example of an image of one's own: built from scratch, pushed with a login, deployed to two members by its digest."""
 
+import functools
 import json
 import re
 import shutil
@@ -50,22 +51,23 @@ def _changed(report):
     }
 
 
+def _live(checkout, member):
+    """A member's Deployment once it is available as it was last written."""
+    found = checkout.api(NAME, member).get(_DEPLOYMENT)
+    status = (found or {}).get("status", {})
+    seen = found and status.get("observedGeneration") == found["metadata"]["generation"]
+    return found if seen and status.get("updatedReplicas") == status.get("availableReplicas") == 1 else None
+
+
 def _running(checkout):
     """The image that each member's Deployment runs, once it is available."""
-
-    def live(member):
-        found = checkout.api(NAME, member).get(_DEPLOYMENT)
-        status = (found or {}).get("status", {})
-        seen = found and status.get("observedGeneration") == found["metadata"]["generation"]
-        return (
-            found if seen and status.get("updatedReplicas") == status.get("availableReplicas") == 1 else None
-        )
-
     found = {}
     for member in MEMBERS:
-        until(lambda member=member: live(member), f"{member} has the Deployment available", 120)
-        containers = checkout.api(NAME, member).get(_DEPLOYMENT)["spec"]["template"]["spec"]["containers"]
-        found[member] = containers[0]["image"]
+        what = f"{member} has the Deployment available"
+        until(functools.partial(_live, checkout, member), what, 120)
+        found[member] = checkout.api(NAME, member).get(_DEPLOYMENT)["spec"]["template"]["spec"]["containers"][
+            0
+        ]["image"]
     return found
 
 
