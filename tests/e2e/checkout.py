@@ -36,7 +36,9 @@ class Checkout:
         self.command = str(Path(sys.executable).parent / "atoll")
         self.temporary = home.parent / "tmp"
         self.temporary.mkdir(exist_ok=True)
-        self.variables = {**os.environ, **PLANTED, "ATOLL_HOME": str(home), "TMPDIR": str(self.temporary)}
+        # What pytest says of the test that runs is no caller's.
+        callers = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        self.variables = {**callers, **PLANTED, "ATOLL_HOME": str(home), "TMPDIR": str(self.temporary)}
 
     def atoll(self, *words: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Runs the command; `code` is the exit code that it must end with, None for any."""

@@ -1,10 +1,6 @@
 """What must be refused before anything is made."""
 
-import pytest
-
 from atoll.core.errors import Exit
-
-pytestmark = pytest.mark.timeout(120)
 
 
 def test_a_malformed_inventory_is_refused_with_all_its_problems_and_nothing_is_made(checkout):

@@ -22,7 +22,6 @@ from atoll.secrets import kms
 from atoll.secrets.local import seat
 from harness import waiting
 
-pytestmark = pytest.mark.timeout(200)
 URL = "awskms://alias/atoll-test?region=us-east-1&context_environment=test"
 
 

@@ -11,7 +11,6 @@ from atoll.core.errors import Exit
 from atoll.secrets import kms
 from harness.kms import ANY, Fault, Proxy, served
 
-pytestmark = pytest.mark.timeout(200)
 _REGION = "us-east-1"
 _LOGIN = "atoll-tests"
 _GIVEN_UP_WITHIN = 30

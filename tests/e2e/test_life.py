@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from atoll.automation import sealing
 from atoll.core.errors import Exit
 from e2e import looking
 from harness.waiting import until
@@ -164,15 +165,39 @@ def test_a_renamed_propagation_deletes_nothing_in_the_members(up):
     assert checkout.report("recap", "test")["exit"] == Exit.DONE
 
 
-def test_what_somebody_deleted_on_the_plane_is_found_and_put_back(up):
+def test_what_somebody_deleted_or_changed_on_the_plane_is_told_as_drift_and_put_back(up):
     checkout, _ = up
-    checkout.api("test", "control-plane").delete(looking.DEPLOYMENT)
+    plane, state = checkout.api("test", "control-plane"), sealing.kept(checkout.environment("test"))
+    assert checkout.report("drift", "test")["changes"] == []
+    plane.delete(looking.DEPLOYMENT)
+    settings = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "settings", "namespace": "beacon"},
+    }
+    found = plane.get(settings)
+    kept = {
+        key: value
+        for key, value in found["metadata"].items()
+        if key in {"name", "namespace", "labels", "annotations"}
+    }
+    # As somebody who works as Atoll: what another owns is a conflict, which `up` tells.
+    plane.apply({**settings, "metadata": kept, "data": {"level": "loud"}})
     gone = {name: checkout.api("test", name) for name in looking.MEMBERS}
     until(lambda: not any(api.get(looking.DEPLOYMENT) for api in gone.values()), "the members lose it")
+    before = state.read_bytes()
 
+    drift = checkout.report("drift", "test", code=Exit.DRIFT)
+    assert state.read_bytes() == before
     live = checkout.report("recap", "test", code=Exit.FAILED)
     report = checkout.report("up", "test")
 
+    verbs = {each["urn"].rpartition("::")[2]: (each["verb"], each["properties"]) for each in drift["changes"]}
+    assert verbs["control-plane-deployment.apps.beacon.light"][0] == "gone"
+    assert verbs["control-plane-configmap.beacon.settings"][0] == "drifted"
+    assert any("data" in each for each in verbs["control-plane-configmap.beacon.settings"][1])
+    assert checkout.report("drift", "test")["changes"] == []
+    assert plane.get(settings)["data"] == {"level": "info"}
     assert live["clusters"]["tern"]["failed"] == 1
     assert "Deployment control-plane-deployment.apps.beacon.light" in changed(report)
     assert report["clusters"]["tern"]["changed"] == 1

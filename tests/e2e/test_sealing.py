@@ -7,7 +7,6 @@ import pytest
 from atoll.core.errors import Exit
 from e2e import checkout as checkouts
 
-pytestmark = pytest.mark.timeout(180)
 ENVIRONMENT = "test"
 
 

@@ -20,8 +20,6 @@ from atoll.kubernetes import Kubeconfig
 from e2e import sealed_login
 from e2e.looking import MEMBERS, processes
 
-pytestmark = pytest.mark.timeout(200)
-
 
 @pytest.fixture(scope="module", autouse=True)
 def sealed(up):

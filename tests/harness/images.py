@@ -1,9 +1,13 @@
 """Images pushed to a registry by the protocol of OCI, as any client does it: blobs, then a manifest."""
 
+import gzip
 import hashlib
+import io
 import json
 import ssl
-from typing import Any
+import tarfile
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
 
 import urllib3
 
@@ -11,6 +15,20 @@ from atoll.registry.logins import Login
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
+
+
+_IMAGES = f"{MANIFEST}, application/vnd.docker.distribution.manifest.v2+json"
+_WHITEOUT = ".wh."
+
+
+class Entry(NamedTuple):
+    """A file of an image: its kind as tar has it, permissions, owner, group, and what is in it or where it leads."""
+
+    kind: bytes
+    mode: int
+    owner: int
+    group: int
+    content: bytes
 
 
 class Pusher:
@@ -58,6 +76,29 @@ class Pusher:
             assert digest(found.data) == layer["digest"]
         return bytes(answer.data)
 
+    def files(self, repository: str, reference: str) -> dict[str, Entry]:
+        """The file system of an image, by path: its layers one over the other."""
+        found: dict[str, Entry] = {}
+        for layer in self.described(repository, reference)["layers"]:
+            packed = self._request("GET", f"/v2/{repository}/blobs/{layer['digest']}").data
+            with tarfile.open(fileobj=io.BytesIO(gzip.decompress(packed))) as archive:
+                for member in archive:
+                    _lay(found, archive, member)
+        return found
+
+    def config(self, repository: str, reference: str) -> dict[str, Any]:
+        """How an image is run: entrypoint, labels and so on."""
+        digest = self.described(repository, reference)["config"]["digest"]
+        config: dict[str, Any] = json.loads(self._request("GET", f"/v2/{repository}/blobs/{digest}").data)
+        return config["config"]  # type: ignore[no-any-return] # as JSON has it
+
+    def described(self, repository: str, reference: str) -> dict[str, Any]:
+        """The manifest of an image, of OCI's form or of Docker's."""
+        answer = self._request("GET", f"/v2/{repository}/manifests/{reference}", None, {"Accept": _IMAGES})
+        assert answer.status == 200, answer.data
+        described: dict[str, Any] = json.loads(answer.data)
+        return described
+
     def delete(self, repository: str, digest: str) -> None:
         """Deletes an image."""
         assert self._request("DELETE", f"/v2/{repository}/manifests/{digest}").status == 202
@@ -70,6 +111,21 @@ class Pusher:
         return self.pool.request(
             method, self._base + path, body=body, headers={**self.pool.headers, **(headers or {})}
         )
+
+
+def _lay(found: dict[str, Entry], archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+    path = PurePosixPath("/", member.name)
+    if path == path.parent:
+        # Not every builder says how the root is.
+        return
+    if path.name.startswith(_WHITEOUT):
+        gone = str(path.with_name(path.name.removeprefix(_WHITEOUT)))
+        for each in [each for each in found if each == gone or each.startswith(f"{gone}/")]:
+            del found[each]
+        return
+    file = archive.extractfile(member) if member.isfile() else None
+    content = file.read() if file else member.linkname.encode()
+    found[str(path)] = Entry(member.type, member.mode & 0o7777, member.uid, member.gid, content)
 
 
 def digest(content: bytes) -> str:

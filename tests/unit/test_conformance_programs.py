@@ -6,8 +6,6 @@ import re
 import sys
 from pathlib import Path
 
-import pytest
-
 from atoll.core import command
 
 PROGRAMS = 150
@@ -18,7 +16,6 @@ _NAMED = re.compile(
 """How a source is called: a page, a file, a guide that the module's docstring spells out, or a word for one."""
 
 
-@pytest.mark.timeout(180)
 def test_there_are_as_many_programs_as_are_spoken_of_and_each_names_what_it_is_checked_against():
     # Both in one test: the collection imports the whole suite, and each worker would do it anew.
     argv = [sys.executable, "-m", "harness.counting", str(_TESTS / "conformance" / "kubernetes")]

@@ -54,6 +54,20 @@ def test_an_operation_that_is_done_is_told_in_ansibles_words(operation, outcome,
     assert _read(_done(OBJECT, operation)) == [Result(OBJECT, outcome, verb, None)]
 
 
+def test_drift_has_words_of_its_own_and_what_is_as_it_was_is_none():
+    reader = Reader(verbs=events.DRIFT)
+    found = _read(
+        *(_done(LOCAL, operation) for operation in ("update", "delete", "same", "refresh")), reader=reader
+    )
+
+    assert [(each.outcome, each.verb) for each in found] == [
+        (Outcome.CHANGED, "drifted"),
+        (Outcome.CHANGED, "gone"),
+        (Outcome.OK, "unchanged"),
+        (Outcome.OK, "unchanged"),
+    ]
+
+
 @pytest.mark.parametrize("code", [Exit.UNAVAILABLE, Exit.REFUSED])
 def test_what_failed_knows_the_exit_code_that_its_provider_told(code):
     told = {"severity": "debug", "urn": LOCAL, "message": f"{ending(code)}\n"}

@@ -1,10 +1,13 @@
 """The images of an inventory, and the programs that they need."""
 
+import base64
+
 import pytest
 
-from atoll.core.errors import UnavailableError
+from atoll.core.errors import ArgsError, SettingsError, UnavailableError
 from atoll.platform import load, preflight
 from atoll.platform.inventory import Image
+from atoll.secrets import sealed_secret
 
 _PLANE = "controlPlane: {driver: local}\nclusters: {lagoon: {driver: local}}\n"
 _REGISTRY = "registries: {main: {kind: ecr, repositories: {team/app: {}, cache: {}}}}\n"
@@ -91,3 +94,48 @@ def test_a_context_that_is_no_folder_is_told_before_anything_begins(loaded, tmp_
     (tmp_path / "a").unlink()
     (tmp_path / "a").mkdir()
     preflight(found)
+
+
+_SEALED = """
+sealedSecrets:
+  made: {generated: {token: 32}}
+  file: {sops: secrets.yaml}
+images:
+  a: {context: ., registry: main, repository: cache, secrets: {npm: made/token, pip: file/password}}
+"""
+
+
+def test_secrets_of_a_build_are_values_of_sealed_secrets_that_may_go_to_no_cluster(loaded):
+    found = loaded(_SEALED)
+
+    assert found.images["a"].secrets == {"npm": ("made", "token"), "pip": ("file", "password")}
+    assert (found.sealed_secrets["made"].clusters, found.sealed_secrets["made"].namespace) == ((), "")
+
+
+def test_a_key_that_a_sealed_file_does_not_have_is_told_before_anything_begins(loaded, tmp_path):
+    found = loaded(_SEALED)
+    (tmp_path / "secrets.yaml").write_text("pasword: ENC[AES256_GCM,data:x]\nuser: ENC[x]\nsops: {}\n")
+
+    with pytest.raises(SettingsError) as told:
+        preflight(found)
+    assert str(told.value) == (
+        "stacks/dev.yaml:7: sealedSecrets.file.sops: found no 'password' in 'secrets.yaml' (pasword, user); expected it, "
+        "since images.a.secrets.pip takes it"
+    )
+
+    (tmp_path / "secrets.yaml").write_text("password: ENC[AES256_GCM,data:x]\nsops: {}\n")
+    preflight(found)
+
+
+def test_a_value_of_a_sealed_secret_is_its_text():
+    data = {"token": base64.b64encode("grüß".encode()).decode(), "bytes": base64.b64encode(b"\xff").decode()}
+
+    assert sealed_secret._text("made", "token", data) == "grüß"
+    with pytest.raises(
+        ArgsError, match="sealed secret made: bytes: found bytes that are no text; expected text"
+    ):
+        sealed_secret._text("made", "bytes", data)
+    with pytest.raises(
+        ArgsError, match="sealed secret made: found no key 'tokn'; expected one of bytes, token"
+    ):
+        sealed_secret._text("made", "tokn", data)

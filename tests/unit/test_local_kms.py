@@ -1,13 +1,11 @@
 """The KMS of a local environment: its API as clients meet it, its file, its states, its door."""
 
 import base64
-import contextlib
 import json
 import os
 import socket
 import stat
 import sys
-import threading
 import urllib.request
 from dataclasses import replace
 
@@ -22,27 +20,9 @@ from atoll.secrets import kms
 from atoll.secrets.local import keeping, states
 from atoll.secrets.local.backend import Backend
 from atoll.secrets.local.keeping import StoredKey
-from atoll.secrets.local.seat import REGION
-from atoll.secrets.local.server import application, serve
+from harness.local_kms import served
 
-LOGIN = ("ATOLL000000000000000", "a-secret-of-its-own")
 CONTEXT = {"environment": "dev"}
-
-
-@contextlib.contextmanager
-def served(path):
-    """A client of a KMS with the keys of a file; another one on the same file is the same KMS after a restart."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = serve(listening, application(Backend(path), LOGIN))
-    thread = threading.Thread(target=server.serve_forever, args=[0.02])
-    thread.start()
-    try:
-        yield kms.Access(REGION, f"http://127.0.0.1:{server.port}", *LOGIN)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        listening.close()
 
 
 @pytest.fixture
@@ -390,7 +370,7 @@ def test_a_file_that_was_half_written_beside_the_keys_is_ignored_and_cleared_awa
 def test_an_answer_is_sent_in_one_piece(path):
     """Cut off behind its head it would be an answer that says nothing, to botocore."""
     with served(path) as access:
-        port = int(access.endpoint.rpartition(":")[2])
+        port = int(str(access.endpoint).rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: kms\r\n\r\n")
             assert connection.recv(1 << 16).endswith(b"\r\n\r\nok\n")

@@ -10,8 +10,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from atoll.automation import (
+    beginning,
     charts,
     ending,
+    inventories,
     machine,
     processes,
     running,
@@ -37,6 +39,7 @@ app = typer.Typer(
 tools = typer.Typer(help="The programs that Atoll runs.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(tools, name="tools")
 app.add_typer(charts.app, name="charts")
+app.add_typer(inventories.app, name="inventory")
 app.add_typer(secrets.app, name="secrets")
 
 
@@ -85,6 +88,9 @@ def up(
     words.finish(report.values() if as_json else None, report.code)
 
 
+app.command()(beginning.init)
+
+
 @app.command()
 def bootstrap(
     env: EnvironmentName,
@@ -103,6 +109,21 @@ def bootstrap(
     # What its clusters need is not looked at: it is the first that a new environment has.
     inventory = load(words.project() / "stacks", env)
     report = bootstrapping.bootstrap(inventory, Screen(quiet=as_json), check=check)
+    words.finish(report.values() if as_json else None, report.code)
+
+
+@app.command()
+def drift(
+    env: EnvironmentName,
+    *,
+    diff: Annotated[bool, typer.Option("--diff", help="Name the properties that drifted.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is live otherwise than the last run left it, and change nothing.
+
+    What drifted is put back by `atoll up`. Exit code 6: something did.
+    """
+    report = running.drift(words.environment(env), Screen(diff=diff, quiet=as_json))
     words.finish(report.values() if as_json else None, report.code)
 
 

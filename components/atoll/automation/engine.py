@@ -1,5 +1,6 @@
 """The Pulumi engine as Atoll runs it: in a process group of its own, its events read as they come."""
 
+import contextlib
 import json
 import os
 import tempfile
@@ -10,12 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from atoll.automation import locks, sealing, unfinished, unopened
+from atoll.automation import events, locks, sealing, unfinished, unopened
 from atoll.automation.events import Message, Reader, Result, Severity
 from atoll.automation.locks import Lock
 from atoll.core import command, files
 from atoll.core.errors import AtollError, LockedError, UnavailableError
-from atoll.host import Environment, remains
+from atoll.host import Environment, limits, remains
 
 _LIMIT = timedelta(minutes=5)
 _TAIL_PAUSE = 0.05
@@ -94,11 +95,16 @@ class Engine:
 
     def preview(self, listen: Listener) -> int:
         """Says what `up` would do."""
-        return self._operate(["preview", "--refresh"], listen, preview=True)
+        return self._operate(["preview", "--refresh"], listen, writes=False, preview=True)
 
     def refresh(self, listen: Listener) -> int:
         """Writes what is live into the state."""
         return self._operate(["refresh", "--skip-preview", "--yes"], listen)
+
+    def drift(self, listen: Listener) -> int:
+        """Says what is live otherwise than the state has it, and writes nothing."""
+        reader = Reader(verbs=events.DRIFT)
+        return self._operate(["refresh", "--preview-only"], listen, writes=False, reader=reader)
 
     def destroy(self, listen: Listener) -> int:
         """Removes everything that the stack holds."""
@@ -164,13 +170,25 @@ class Engine:
         return done
 
     def _failure(self, words: Sequence[str], code: int, output: str) -> AtollError:
-        """The error of an engine that ended before it had begun: its own words are all there is."""
+        """The error of an engine that did not tell why it ended: its own words are all there is, and how full the disk is."""
         provider = sealing.provider(self._environment) or f"environment {self._environment.name}"
-        return unopened.told(provider, output) or command.failure(["pulumi", *words], code, output)
+        return (
+            unopened.told(provider, output)
+            or limits.full_disk(self._environment.folder)
+            or command.failure(["pulumi", *words], code, output)
+        )
 
-    def _operate(self, words: Sequence[str], listen: Listener, *, preview: bool = False) -> int:
-        if not preview:
-            # A preview takes no lock and minds none.
+    def _operate(
+        self,
+        words: Sequence[str],
+        listen: Listener,
+        *,
+        writes: bool = True,
+        preview: bool = False,
+        reader: Reader | None = None,
+    ) -> int:
+        if writes:
+            # What writes nothing takes no lock and minds none.
             for message in self.take_up():
                 listen(message)
             self._refuse_locked()
@@ -192,28 +210,32 @@ class Engine:
                 cwd=self._environment.project,
                 on_line=spoken.append,
             )
-            follower = _Follower(log, listen, preview=preview)
+            follower = _Follower(log, listen, reader or Reader(), preview=preview)
             try:
                 code = group.wait()
             finally:
                 seen = follower.finish()
-            if code and not seen:
-                raise self._failure(words, code, "\n".join(spoken))
+            if code and Severity.ERROR not in seen:
+                problem = self._failure(words, code, "\n".join(spoken))
+                if not seen:
+                    raise problem
+                # Its event log ends where a full disk ended it.
+                listen(Message(Severity.ERROR, str(problem)))
             return code
 
 
 class _Follower:
     """Reads the engine's event log while it grows."""
 
-    def __init__(self, log: Path, listen: Listener, *, preview: bool) -> None:
-        self._log, self._listen, self._preview = log, listen, preview
-        self._reader, self._seen = Reader(), 0
+    def __init__(self, log: Path, listen: Listener, reader: Reader, *, preview: bool) -> None:
+        self._log, self._listen, self._reader, self._preview = log, listen, reader, preview
+        self._seen: set[Severity | None] = set()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
-    def finish(self) -> int:
-        """Reads the rest; returns how many results and messages there were."""
+    def finish(self) -> set[Severity | None]:
+        """Reads the rest; returns what kinds of messages there were, None for a result."""
         self._ended.set()
         self._thread.join()
         return self._seen
@@ -225,13 +247,15 @@ class _Follower:
                 last = self._ended.is_set()
                 rest += stream.read()
                 *whole, rest = rest.split("\n")
-                for line in filter(None, whole):
-                    self._tell(json.loads(line))
+                for line in whole:
+                    # One that a full disk cut off tells nothing.
+                    with contextlib.suppress(ValueError):
+                        self._tell(json.loads(line))
                 if last:
                     return
                 time.sleep(_TAIL_PAUSE)
 
     def _tell(self, event: Mapping[str, Any]) -> None:
         for entry in self._reader.read(event, time.monotonic(), preview=self._preview):
-            self._seen += 1
+            self._seen.add(entry.severity if isinstance(entry, Message) else None)
             self._listen(entry)

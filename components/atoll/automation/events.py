@@ -27,6 +27,8 @@ _DONE = {
     "read": "read",
     "refresh": "refreshed",
 }
+DRIFT = {"update": "drifted", "delete": "gone"}
+"""What a look at what is live comes to, where nothing is written."""
 
 
 class Severity(StrEnum):
@@ -84,8 +86,12 @@ class Message:
 
 @dataclass
 class Reader:
-    """Turns engine events into results, remembering who is whose child and when what began."""
+    """Turns engine events into results, remembering who is whose child and when what began.
 
+    `verbs` are the words for what the engine did.
+    """
+
+    verbs: Mapping[str, str] = field(default_factory=lambda: _DONE)
     parents: dict[str, str] = field(default_factory=dict)
     began: dict[str, float] = field(default_factory=dict)
     running: dict[str, float] = field(default_factory=dict)
@@ -138,9 +144,9 @@ class Reader:
             code = self.codes.get(urn)
             yield Result(urn, Outcome.FAILED, "failed", self.place(urn), seconds, changed, code)
         elif operation in {"same", "read", "refresh"}:
-            yield Result(urn, Outcome.OK, _DONE.get(operation, "unchanged"), self.place(urn), seconds)
-        elif operation in _DONE:
-            yield Result(urn, Outcome.CHANGED, _DONE[operation], self.place(urn), seconds, changed)
+            yield Result(urn, Outcome.OK, self.verbs.get(operation, "unchanged"), self.place(urn), seconds)
+        elif operation in self.verbs:
+            yield Result(urn, Outcome.CHANGED, self.verbs[operation], self.place(urn), seconds, changed)
 
 
 def changes(results: Iterable[Result]) -> list[Result]:

@@ -83,7 +83,17 @@ class Finder:
             # One that a full disk cut off is nobody's copy.
             return False
         data_keys = sealing.data_keys_in(copy) if self.engines else set()
-        return self.names(copy) or not all(map(self.is_under_today, data_keys))
+        return self.names(copy) or not all(map(self._is_opened_by_today, data_keys))
+
+    def _is_opened_by_today(self, data_key: str) -> bool:
+        """Whether the key of today opens a data key of a copy. It is known to be usable: what is denied is another's.
+
+        Of a key that is gone or somebody else's AWS says no more than that access is denied.
+        """
+        try:
+            return self.is_under_today(data_key)
+        except kms.DeniedError:
+            return False
 
     def _opens(self, data_key: str) -> bool:
         try:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from atoll import toolchain
-from atoll.automation import buckets, custody, processes, retention, sealing, surroundings
+from atoll.automation import buckets, checkpoints, custody, processes, retention, sealing, surroundings
 from atoll.automation.engine import Engine
+from atoll.automation.events import Message, Severity
 from atoll.automation.show import Screen
 from atoll.host import Environment
 from atoll.platform.inventory import Inventory, Kms, State
@@ -32,13 +33,15 @@ def prepare(
 
     Raises:
         UnavailableError: a program cannot be had, or the KMS does not answer.
-        IntegrityError: the keys are damaged, or gone.
+        IntegrityError: the keys are damaged or gone, or the state is and there is no copy.
     """
     tools = toolchain.ensure(progress=lambda event: screen.say(str(event)))
     more = list(programs)
     toolchain.ensure(more, lambda event: screen.say(str(event)))
     environment.create()
     toolchain.place(environment.bin)
+    if told := checkpoints.mend(environment):
+        screen.listen(Message(Severity.WARNING, told))
     sealing.refuse_lost(environment)
     processes.start(environment, screen, custody.programs(environment, kms))
     variables = surroundings.own(

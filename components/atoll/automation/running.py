@@ -1,19 +1,16 @@
 """What each command does with an environment, from its settings to its report."""
 
-import errno
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from atoll.automation import events, leaving, looking, preparation, processes, recap, retention
 from atoll.automation.engine import Engine
-from atoll.automation.events import Message, Result, Severity
+from atoll.automation.events import Message, Result
 from atoll.automation.looking import Access
 from atoll.automation.reach import Reach
 from atoll.automation.recap import Recap
 from atoll.automation.show import Screen
-from atoll.core import errors
 from atoll.core.errors import Exit, RefusedError
 from atoll.federation.local import effects as planes
 from atoll.host import Environment
@@ -70,7 +67,6 @@ def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
             # seconds, and the others are not to wait for that.
             before = pool.submit(looking.delivered, places, looking.statuses(engine.state()))
             engine_code = engine.up(reach.listen)
-        _tell_of_full_disk(environment, engine_code, screen)
         processes.take_up_tokens(environment, screen.results, screen)
         state = engine.state()
         for name in leaving.clear_unknown(environment, inventory, state):
@@ -91,14 +87,6 @@ def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
     return _report(found, screen, engine_code)
 
 
-def _tell_of_full_disk(environment: Environment, engine_code: int, screen: Screen) -> None:
-    """An engine that a full disk ended may not have been able to say so."""
-    told = any(each.severity is Severity.ERROR for each in screen.problems)
-    if engine_code and not told and not os.statvfs(environment.folder).f_bavail:
-        problem = errors.of_system(OSError(errno.ENOSPC, "", str(environment.folder)))
-        screen.listen(Message(Severity.ERROR, str(problem)))
-
-
 def check(environment: Environment, screen: Screen) -> Report:
     """Says what `up` would change."""
     inventory = declared(environment)
@@ -114,6 +102,21 @@ def check(environment: Environment, screen: Screen) -> Report:
     report = _report(recap.unreachable(found, reach.finish()), screen, engine_code)
     pending = report.code is Exit.DONE and report.changes
     return replace(report, code=Exit.CHANGES) if pending else report
+
+
+def drift(environment: Environment, screen: Screen) -> Report:
+    """Says what is live otherwise than the last run left it, and changes nothing."""
+    inventory = declared(environment)
+    with processes.known(environment).locked("drift"):
+        retention.sweep(environment)
+        engine = preparation.prepare_declared(environment, screen, inventory).engine
+        places = looking.accesses(environment, inventory)
+        reach = _reach(environment, places, engine, screen)
+        with screen.beating("drift"):
+            engine_code = engine.drift(reach.listen)
+    found = recap.of_run([place.name for place in places], screen.results)
+    report = _report(recap.unreachable(found, reach.finish()), screen, engine_code)
+    return replace(report, code=Exit.DRIFT) if report.code is Exit.DONE and report.changes else report
 
 
 def refresh(environment: Environment, screen: Screen) -> Report:

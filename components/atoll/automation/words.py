@@ -43,6 +43,6 @@ def tell(value: Any) -> None:
     say(json.dumps(value, indent=2))
 
 
-def say(*words: object) -> None:
+def say(*words: object, end: str = "\n") -> None:
     """Prints a line."""
-    print(*words)  # noqa: T201 - the command line's own output
+    print(*words, end=end)  # noqa: T201 - the command line's own output

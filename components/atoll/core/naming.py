@@ -11,7 +11,7 @@ MARK = "app.kubernetes.io/managed-by"
 
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_LABEL_LIMIT = 63
+LABEL_LIMIT = 63
 
 
 def type_token(class_name: str) -> str:
@@ -29,8 +29,8 @@ def dns_label_problem(name: str) -> str | None:
 
     Source: RFC 1123, as Kubernetes reads it (k8s.io/apimachinery/pkg/util/validation).
     """
-    if len(name) > _LABEL_LIMIT:
-        return f"expected at most {_LABEL_LIMIT} characters (a DNS label)"
+    if len(name) > LABEL_LIMIT:
+        return f"expected at most {LABEL_LIMIT} characters (a DNS label)"
     if not _LABEL.fullmatch(name):
         return "expected a DNS label: a-z, 0-9 and '-', beginning and ending with a letter or digit"
     return None

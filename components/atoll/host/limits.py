@@ -1,13 +1,14 @@
-"""What the system grants: how many files a process may have open, how many inotify instances a user."""
+"""What the system grants: how many files a process may have open, how many inotify instances a user, room on a disk."""
 
 import contextlib
+import errno
 import os
 import resource
 from pathlib import Path
 
 import psutil
 
-from atoll.core.errors import UnavailableError
+from atoll.core.errors import UnavailableError, of_system
 
 OPEN_FILES = 1024
 """What supervisord asks for. An API server holds some 100 connections to its etcd, which keeps 150 files back for
@@ -17,6 +18,8 @@ Source: etcd-io/etcd, server/embed/serve.go and server/embed/etcd.go (reservedIn
 """
 _INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
 _ENOUGH_INSTANCES = 1024
+_HARDLY_ANY = 1 << 20
+"""Bytes that a full disk may have again once a program ended on it and its half-written files are gone."""
 
 
 def raise_open_files() -> None:
@@ -53,6 +56,14 @@ def lacking_watchers() -> str | None:
         f"fs.inotify.max_user_instances: found {used} of {allowed} in use; expected more to be free. "
         f"Let root raise it: sysctl -w fs.inotify.max_user_instances={max(_ENOUGH_INSTANCES, 2 * allowed)}"
     )
+
+
+def full_disk(folder: Path) -> UnavailableError | None:
+    """What is wrong where a folder's disk has hardly a byte left, or None."""
+    found = os.statvfs(folder)
+    if found.f_bavail * found.f_frsize > _HARDLY_ANY:
+        return None
+    return of_system(OSError(errno.ENOSPC, "", str(folder)))
 
 
 def _watchers(process: psutil.Process) -> int:

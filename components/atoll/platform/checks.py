@@ -214,11 +214,14 @@ def targets(declared: Declaration, groups: Groups) -> Iterator[Finding]:
     An empty list of names means every cluster to Karmada, so that none may ever be written.
     """
     reached: tuple[str, ...] = ()
+    built = {name for image in declared.images.values() for name, _ in image.secrets.values()}
     for path, part in _targeted(declared):
         chosen = groups.chosen(part.groups, part.clusters)
         if not isinstance(part, Override):
             reached = chosen
         if not part.groups and not part.clusters:
+            if isinstance(part, SealedSecret) and path[-1] in built:
+                continue
             yield path, f"found neither groups nor clusters; expected one ({EVERYWHERE} is the group of all)"
         elif not chosen and groups.knows(part.groups, part.clusters):
             yield path, "found no cluster in its groups; expected at least one"

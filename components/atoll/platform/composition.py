@@ -65,6 +65,7 @@ class Platform:
         self.deliveries = {
             name: Propagation(sealed_secrets.propagation(name), self._delivery(name, settings))
             for name, settings in declared.sealed_secrets.items()
+            if settings.clusters
         }
         self.registries = {
             name: Registry(name, _registry(settings)) for name, settings in declared.registries.items()
@@ -242,6 +243,10 @@ class Platform:
         )
         if settings.cache:
             args["cache"] = self.repositories[settings.registry, settings.cache]
+        if settings.secrets:
+            args["secrets"] = {
+                id_: self.sealed_secrets[name].value(key) for id_, (name, key) in settings.secrets.items()
+            }
         return args | cast("ImageArgs", settings.settings)
 
     def _pull_secrets(self, declared: inventory.Inventory) -> None:

@@ -32,6 +32,7 @@ from atoll.platform.values import (
     RegistryKinds,
     Rotation,
     SealedValues,
+    SecretSources,
     Tag,
     Text,
     Window,
@@ -144,10 +145,10 @@ class Propagation(Declared):
 class SealedSecret(Declared):
     """A Secret of some clusters: its sealed `values` by key, a file that sops encrypted, or lengths of `generated` ones.
 
-    `key` is one of `keys`.
+    `key` is one of `keys`. One that goes to no cluster is for `images` alone.
     """
 
-    namespace: Text
+    namespace: Text | None = None
     type: Text = "Opaque"
     key: Name | None = None
     groups: list[Name] = Field(default_factory=list)
@@ -269,7 +270,8 @@ class Registry(Declared):
 class Image(Declared):
     """An image that is built from a folder of the checkout and pushed to a repository of one of `registries`.
 
-    `builder` is one that was made with buildx, `cache` a repository of the same registry for its layers.
+    `builder` is one that was made with buildx, `cache` a repository of the same registry for its layers, `secrets` are
+    values of `sealedSecrets` by their ids in the Dockerfile.
     """
 
     context: Text
@@ -281,6 +283,7 @@ class Image(Declared):
     build_args: dict[str, Entry] = Field(default_factory=dict)
     labels: dict[str, Entry] = Field(default_factory=dict)
     tags: list[Tag] = Field(default_factory=lambda: [references.DEFAULT_TAG])
+    secrets: SecretSources = Field(default_factory=dict)
     cache: Name | None = None
     builder: Name | None = None
 

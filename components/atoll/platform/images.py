@@ -6,7 +6,7 @@ from atoll.core import naming
 from atoll.platform import inventory, targets
 from atoll.platform.checks import Finding
 from atoll.platform.declaration import Declaration, Image
-from atoll.platform.problems import shown
+from atoll.platform.problems import choice, shown
 
 SECTION = "images"
 _BUILDER = "builder"
@@ -26,7 +26,26 @@ def problems(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
             yield (*path, "builder"), f"found {shown(image.builder)}; {problem}"
         repositories = {"repository": image.repository, "cache": image.cache}
         yield from targets.missing(path, declared, image.registry, repositories)
+        for id_, source in image.secrets.items():
+            if problem := _secret(source, declared):
+                yield (*path, "secrets", id_), problem
     yield from _twice(declared, whole)
+
+
+def _secret(source: tuple[str, str], declared: Declaration) -> str | None:
+    """What is wrong with where a secret is. What was found is not shown: it may be the secret itself."""
+    name, key = source
+    if name not in declared.sealed_secrets:
+        known = sorted(declared.sealed_secrets)
+        return f"found the name of no sealed secret; expected {choice(known) if known else 'one of sealedSecrets'}"
+    secret = declared.sealed_secrets[name]
+    keys = sorted(secret.values or secret.generated)
+    # Which keys a file has is seen when it is read.
+    return (
+        None
+        if secret.sops or not keys or key in keys
+        else f"found no such key of {name}; expected {choice(keys)}"
+    )
 
 
 def _twice(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
@@ -50,6 +69,7 @@ def resolved(declared: Mapping[str, Image], where: Mapping[str, str]) -> dict[st
             repository=image.repository,
             builder=image.builder or "",
             cache=image.cache,
+            secrets=image.secrets,
             settings=image.model_dump(
                 include={"dockerfile", "target", "platforms", "build_args", "labels", "tags"},
                 exclude_unset=True,

@@ -184,7 +184,8 @@ class Registry:
 class Image:
     """An image. `context` starts at the checkout; `settings` are the rest, by the names of `ImageArgs`.
 
-    No `builder` is that of this machine; `declared` is the line and path of its context.
+    No `builder` is that of this machine; `secrets` are {id: (sealed secret, key)}; `declared` is the line and path of its
+    context.
     """
 
     context: str
@@ -192,6 +193,7 @@ class Image:
     repository: str
     builder: str = ""
     cache: str | None = None
+    secrets: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     declared: str = field(default="", compare=False)
 

@@ -1,5 +1,6 @@
 """What an inventory asks of this machine, looked at before anything begins: the files that it names."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from atoll.charts import contents, values
@@ -8,6 +9,8 @@ from atoll.core.errors import ArgsError, SettingsError, UnavailableError
 from atoll.kubernetes import Kubeconfig
 from atoll.platform import image_values, inventory
 from atoll.platform.inventory import Inventory
+from atoll.secrets import sops_forms
+from atoll.secrets.sops_forms import Form
 
 
 def preflight(declared: Inventory) -> None:
@@ -27,6 +30,8 @@ def preflight(declared: Inventory) -> None:
     lines += [line for each in declared.publications.values() if (line := _chartless(each, declared.project))]
     if lines:
         raise UnavailableError("\n".join(lines))
+    if keyless := list(_keyless(declared)):
+        raise SettingsError(*keyless)
     wrong = [line for each in declared.publications.values() for line in _misnamed(each, declared.project)]
     wrong += [line for each in declared.releases.values() for line in _refused(each, declared)]
     if wrong:
@@ -94,6 +99,25 @@ def _contextless(image: inventory.Image, project: Path) -> str | None:
     if (project / image.context).is_dir():
         return None
     return f"{image.declared}: found {image.context!r}, which is no folder; expected what the image is built from"
+
+
+def _keyless(declared: Inventory) -> Iterator[str]:
+    """What images take of sealed files that is not in them. A file's keys stand open, and what is no such file has none."""
+    for name, image in declared.images.items():
+        for id_, (secret, key) in image.secrets.items():
+            file = declared.sealed_secrets[secret].sops
+            if file and key not in (known := _keys(declared.project / file.file)):
+                yield (
+                    f"{file.declared}: found no {key!r} in {file.file!r} ({', '.join(known) or 'nothing'}); expected it, "
+                    f"since images.{name}.secrets.{id_} takes it"
+                )
+
+
+def _keys(path: Path) -> list[str]:
+    try:
+        return sorted(sops_forms.read(path.read_text(), Form.of(path.name))[0])
+    except (ValueError, KeyError):
+        return []
 
 
 def _unreadable(file: inventory.SopsFile, project: Path) -> str | None:

@@ -23,6 +23,15 @@ def load(folder: Path, environment: str) -> Inventory:
     Raises:
         SettingsError: there is no such environment, or something is wrong; every problem is told.
     """
+    return load_with_tree(folder, environment)[1]
+
+
+def load_with_tree(folder: Path, environment: str) -> tuple[Node, Inventory]:
+    """The inventory of an environment and the tree that it was resolved from: its layers over each other.
+
+    Raises:
+        SettingsError: there is no such environment, or something is wrong; every problem is told.
+    """
     folder = folder.resolve()
     layers_of = enumerate(files(folder, environment))
     read = [_read(path, layer) for layer, path in layers_of if layer or path.exists()]
@@ -33,7 +42,7 @@ def load(folder: Path, environment: str) -> Inventory:
     root = layers[0]
     for layer in layers[1:]:
         root = tree.over(root, layer)
-    return resolve(root, found, environment, folder.parent)
+    return root, resolve(root, found, environment, folder.parent)
 
 
 def files(folder: Path, environment: str) -> list[Path]:

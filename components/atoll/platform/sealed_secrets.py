@@ -45,7 +45,9 @@ def problems(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
         path = (SECTION, name)
         if secret.key and secret.key not in declared.keys:
             yield (*path, "key"), unknown(secret.key, sorted(declared.keys), "key")
-        if problem := manifests.namespace_problem(secret.namespace):
+        if secret.namespace is None and (secret.groups or secret.clusters):
+            yield (*path, "namespace"), "found nothing; expected the namespace that it goes to"
+        if secret.namespace and (problem := manifests.namespace_problem(secret.namespace)):
             yield (*path, "namespace"), problem
         if propagation(name) in declared.propagations:
             yield (
@@ -57,7 +59,7 @@ def problems(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
 def resolve(declared: SealedSecret, groups: Groups, where: str) -> inventory.SealedSecret:
     """A sealed secret with its clusters; `where` is the line and path that declare its file."""
     return inventory.SealedSecret(
-        namespace=declared.namespace,
+        namespace=declared.namespace or "",
         type=declared.type,
         clusters=groups.chosen(declared.groups, declared.clusters),
         values=declared.values,
@@ -71,7 +73,8 @@ def resolve(declared: SealedSecret, groups: Groups, where: str) -> inventory.Sea
 def placed(declared: inventory.Inventory) -> Iterator[Placed]:
     """Where the Secrets go."""
     for name, secret in declared.sealed_secrets.items():
-        yield Placed((SECTION, name), secret.namespace, secret.clusters)
+        if secret.namespace:
+            yield Placed((SECTION, name), secret.namespace, secret.clusters)
 
 
 def manifest(name: str, secret: inventory.SealedSecret, data: Any) -> inventory.Manifest:

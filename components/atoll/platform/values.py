@@ -127,6 +127,21 @@ def _secret_key(value: Any) -> str:
     return value
 
 
+def _secret_source(value: Any) -> tuple[str, str]:
+    name, _, key = value.partition("/") if isinstance(value, str) else ("", "", "")
+    if naming.dns_label_problem(name) or naming.data_key_problem(key):
+        raise ValueError("no source")
+    return name, key
+
+
+def _map_of_sources(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise PydanticCustomError(
+            "expected", "{text}", {"text": "a map of NAME/KEY of sealed secrets", "hidden": True}
+        )
+    return value
+
+
 def _days(limits: tuple[int, int], value: Any) -> timedelta:
     found = _DAYS.fullmatch(value) if isinstance(value, str) else None
     if not found or not limits[0] <= int(found.group(1)) <= limits[1]:
@@ -219,6 +234,13 @@ Length = Annotated[
     Expected("a number of characters from {} to {}".format(*generated.CHARACTERS)),
 ]
 GeneratedValues = dict[SecretKey, Length]
+SecretSource = Annotated[
+    tuple[str, str],
+    _reads(_secret_source),
+    Expected("NAME/KEY, a value of one of sealedSecrets", hidden=True),
+]
+SecretSources = Annotated[dict[SecretKey, SecretSource], BeforeValidator(_map_of_sources)]
+"""By the id that a Dockerfile calls it, where a secret of a build is: a sealed secret and a key of it."""
 Rotation = Annotated[
     timedelta | None,
     _reads(_rotation),

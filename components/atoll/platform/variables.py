@@ -14,7 +14,7 @@ from atoll.platform.problems import shown
 from atoll.platform.tree import Path
 
 _TOKEN = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MISSING = object()
 
 
@@ -64,7 +64,7 @@ class Rendering:
     def _lookup(self, token: re.Match[str], path: Path) -> Any:
         name, end = token.groups()
         steps = name.split(".")
-        if not end or not all(map(_NAME.fullmatch, steps)):
+        if not end or not all(map(NAME.fullmatch, steps)):
             expected = "${name}, or $${ for the text itself"
             self.faults.append((path, f"found {token.group()!r}; expected {expected}"))
             return _MISSING
@@ -88,7 +88,7 @@ def names(scope: Mapping[str, Any], above: str = "") -> Iterator[str]:
 def problems(scope: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, str]]:
     """What is wrong with declared variables: a name that cannot be asked for, a value that asks for another."""
     for name in scope:
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             expected = "a variable's name: letters, digits and _, no digit first"
             yield (*path, name), f"found {shown(name)}; expected {expected}"
     rendering = Rendering({})

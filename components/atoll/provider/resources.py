@@ -15,6 +15,7 @@ EFFECTS = {
     "ExistingCluster": "atoll.cluster.effects:ExistingCluster",
     "KmsKey": "atoll.secrets.key_effects:KmsKey",
     "ImageBuilder": "atoll.registry.builder_effects:ImageBuilder",
+    "KanikoImage": "atoll.registry.kaniko_effects:KanikoImage",
     "LocalCluster": "atoll.cluster.effects:LocalCluster",
     "LocalControlPlane": "atoll.federation.local.effects:LocalControlPlane",
     "LocalRegistry": "atoll.registry.local_effects:LocalRegistry",

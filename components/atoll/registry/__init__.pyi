@@ -1,4 +1,4 @@
-from .builder import Builder, BuilderArgs
+from .builder import Builder, BuilderArgs, Kaniko
 from .component import (
     PullThroughCache,
     Registry,
@@ -19,6 +19,7 @@ __all__ = [
     "Image",
     "ImageArgs",
     "ImageRef",
+    "Kaniko",
     "PullSecret",
     "PullSecretArgs",
     "PullThroughCache",

@@ -1,5 +1,7 @@
 """How an effect logs in to a registry of any kind, by what the component `Registry` says of it (`reference`)."""
 
+from typing import Any
+
 from atoll.core.effect import Values
 from atoll.host import Environment
 from atoll.registry import ecr_service
@@ -27,3 +29,12 @@ def exists(reference: Values) -> bool:
     return reference["kind"] == RegistryKind.ECR or launch.exists(
         Environment.current(), reference["registry"]
     )
+
+
+def same(old: Any, new: Any) -> bool:
+    """Whether two lists of references, each with its `address`, name the same registries."""
+    return _ordered(old) == _ordered(new)
+
+
+def _ordered(references: Any) -> list[Any]:
+    return sorted(references or (), key=lambda each: str(each.get("address")))

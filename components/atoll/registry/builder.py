@@ -1,7 +1,7 @@
 """The component `Builder`: who builds the images of an environment."""
 
-from collections.abc import Sequence
-from typing import NotRequired, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_docker_build as docker_build
@@ -19,6 +19,29 @@ class BuilderArgs(TypedDict):
     """Those that it pushes to and pulls from. Their logins are asked for as they are needed."""
     existing: NotRequired[str]
     """A builder that the user made with buildx; a buildkitd of this machine unless given, which needs root."""
+
+
+class Kaniko(TypedDict):
+    """Builds of images by Jobs in a cluster, where no machine may build: each is there only while it builds.
+
+    What pushes must be able to reach the registry from there. Kaniko is root in its pod, with capabilities of the Baseline
+    Pod Security Standard and without a way to more.
+    """
+
+    access: pulumi.Input[str]
+    """The cluster's kubeconfig."""
+    namespace: str
+    """Where the Jobs are; it has to be there, and may enforce the baseline standard, not the restricted one."""
+    executor: pulumi.Input[str]
+    """The executor's image by digest, `repository@sha256:…`, of Kaniko 1.24."""
+    registries: Sequence[Registry]
+    """Those that it pushes to and pulls from. Their logins are asked for as they are needed, and stay for that Job alone."""
+    resources: NotRequired[Mapping[str, Any]]
+    """The requests and limits of the container; it holds an image's largest layer in memory."""
+    timeout_seconds: NotRequired[int]
+    """How long a build may take; 1800 unless given."""
+    after: NotRequired[Sequence[pulumi.Resource]]
+    """What must be there before: the namespace, or what brings it."""
 
 
 class Builder(Component):

@@ -7,7 +7,7 @@ from typing import Any
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import NotReadyError, RefusedError, UnavailableError
 from atoll.host import Environment, certificates
-from atoll.registry import docker
+from atoll.registry import access, docker
 from atoll.registry.kinds import RegistryKind
 from atoll.registry.local import building, buildkit, launch
 
@@ -28,7 +28,7 @@ class ImageBuilder(Effect):
 
     def same(self, name: str, old: Any, new: Any) -> bool:
         """Registries are a set."""
-        return _ordered(old) == _ordered(new) if name == "registries" else bool(old == new)
+        return access.same(old, new) if name == "registries" else bool(old == new)
 
     def changes(self, changed: frozenset[str]) -> frozenset[str]:  # noqa: ARG002 - the protocol's
         """What it is called follows from what makes another one of it."""
@@ -124,7 +124,3 @@ def _authorities(environment: Environment, inputs: Values) -> dict[str, Path]:
     path = environment.folder / launch.PKI / f"{certificates.AUTHORITY}.crt"
     kinds = {each["address"]: each["kind"] for each in inputs["registries"]}
     return {address: path for address, kind in kinds.items() if kind == RegistryKind.OCI}
-
-
-def _ordered(registries: Any) -> list[Any]:
-    return sorted(registries or (), key=lambda each: str(each.get("address")))

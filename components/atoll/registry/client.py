@@ -41,12 +41,15 @@ class Client:
 
     def digest(self, repository: str, tag: str) -> str | None:
         """The digest of what a tag means now, or None where the registry does not say."""
-        url = f"https://{self._login.address}/v2/{repository}/manifests/{tag}"
-        try:
-            answer = self._pool.request("HEAD", url, headers={**self._pool.headers, "Accept": _MANIFESTS})
-        except urllib3.exceptions.HTTPError:
+        answer = self._looked(repository, tag)
+        if answer is None or answer.status != HTTPStatus.OK:
             return None
-        return answer.headers.get("Docker-Content-Digest") if answer.status == HTTPStatus.OK else None
+        return answer.headers.get("Docker-Content-Digest")
+
+    def lacks(self, repository: str, digest: str) -> bool:
+        """Whether the registry says that it has no such manifest; what it does not say, it does not lack."""
+        answer = self._looked(repository, digest)
+        return answer is not None and answer.status == HTTPStatus.NOT_FOUND
 
     def delete(self, repository: str, digest: str) -> None:
         """Deletes a manifest; one that is gone already is no error.
@@ -69,3 +72,11 @@ class Client:
             )
         if status not in {HTTPStatus.ACCEPTED, HTTPStatus.NOT_FOUND}:
             raise UnavailableError(f"{where}: found {status}; expected it deleted. Try again later.")
+
+    def _looked(self, repository: str, reference: str) -> urllib3.BaseHTTPResponse | None:
+        """The answer for a manifest by tag or digest, without it; None where there is none."""
+        url = f"https://{self._login.address}/v2/{repository}/manifests/{reference}"
+        try:
+            return self._pool.request("HEAD", url, headers={**self._pool.headers, "Accept": _MANIFESTS})
+        except urllib3.exceptions.HTTPError:
+            return None

@@ -24,8 +24,11 @@ class Login:
     ends: datetime | None = None
 
 
-def docker_config(login: Login) -> str:
-    """The configuration of Docker's clients with a login in it, as a pull secret holds it too."""
+def docker_config(*logins: Login) -> str:
+    """The configuration of Docker's clients with logins in it, as a pull secret holds it too."""
+    return json.dumps({"auths": {each.address: _entry(each) for each in logins}}, sort_keys=True)
+
+
+def _entry(login: Login) -> dict[str, str]:
     both = base64.b64encode(f"{login.user}:{login.password}".encode()).decode()
-    entry = {"username": login.user, "password": login.password, "auth": both}
-    return json.dumps({"auths": {login.address: entry}}, sort_keys=True)
+    return {"username": login.user, "password": login.password, "auth": both}

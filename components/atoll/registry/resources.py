@@ -53,3 +53,11 @@ class ImageBuilder(Resource):
     outputs: ClassVar[tuple[str, ...]] = ("instance",)
     instance: pulumi.Output[str]
     """What buildx calls it."""
+
+
+class KanikoImage(Resource):
+    """An image that a Job in a cluster builds."""
+
+    outputs: ClassVar[tuple[str, ...]] = ("digest", "revision")
+    digest: pulumi.Output[str]
+    """`sha256:…`."""

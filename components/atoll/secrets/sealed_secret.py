@@ -1,11 +1,13 @@
 """The resource `SealedSecret`: ciphertext in, the data of a Kubernetes Secret out."""
 
+import base64
 from collections.abc import Mapping
 from typing import ClassVar, NotRequired, TypedDict
 
 import pulumi
 
 from atoll.core.component import Resource
+from atoll.core.errors import ArgsError
 
 
 class SopsFile(TypedDict):
@@ -54,3 +56,19 @@ class SealedSecret(Resource):
     def __init__(self, name: str, args: SealedSecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         secret = pulumi.ResourceOptions(additional_secret_outputs=["data"])
         super().__init__(name, {"name": name, **args}, pulumi.ResourceOptions.merge(opts, secret))
+        self._name = name
+
+    def value(self, key: str) -> pulumi.Output[str]:
+        """One of the values, in plain and secret: for what is no Kubernetes Secret."""
+        return self.data.apply(lambda data: _text(self._name, key, data))
+
+
+def _text(name: str, key: str, data: Mapping[str, str]) -> str:
+    if key not in data:
+        raise ArgsError(
+            f"sealed secret {name}: found no key {key!r}; expected one of {', '.join(sorted(data))}"
+        )
+    try:
+        return base64.b64decode(data[key]).decode()
+    except UnicodeDecodeError:
+        raise ArgsError(f"sealed secret {name}: {key}: found bytes that are no text; expected text") from None

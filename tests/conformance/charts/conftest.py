@@ -28,8 +28,8 @@ def folder():
 @pytest.fixture(scope="session")
 def kubeconfig(folder):
     """A real cluster's kubeconfig."""
-    with engines.cluster(folder) as (made, _supervisor):
-        yield made
+    with engines.cluster(folder) as made:
+        yield made.kubeconfig
 
 
 @pytest.fixture(scope="session")

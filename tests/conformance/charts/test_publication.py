@@ -122,7 +122,6 @@ def _edit(folder, name, old, new):
     path.write_text(path.read_text().replace(old, new))
 
 
-@pytest.mark.timeout(180)
 def test_a_chart_lives_in_a_program_by_its_versions(project, destination, runner, tmp_path):
     def there(version) -> Any:
         return publishing.look(runner, destination, "crab", version)

@@ -73,7 +73,6 @@ def _writes(run):
     return [op for _, op in run.order if op not in {"same", "refresh"}]
 
 
-@pytest.mark.timeout(240)
 def test_a_release_lives_object_by_object(program, api, put):
     settings = {"enable_config_map_mutable": True}
     values = [_IMAGE, {"config": {"files": {"motd": "one"}}}]
@@ -104,7 +103,6 @@ def test_a_release_lives_object_by_object(program, api, put):
     assert not any(_marks(api, program.namespace).values())
 
 
-@pytest.mark.timeout(240)
 def test_what_drifts_of_a_release_with_hooks_is_seen_and_put_back(program, api, put, tmp_path):
     folder = charts.write(
         tmp_path / "hooked",

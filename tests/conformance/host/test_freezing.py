@@ -1,5 +1,6 @@
 """Stores stand still for as long as somebody holds them, and no longer."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -35,10 +36,13 @@ def environment(monkeypatch):
 
 def _states(environment):
     """Which processes stand still, by name; one that is not there yet does not."""
-    return {
-        each.name: bool(each.pid) and psutil.Process(each.pid).status() == psutil.STATUS_STOPPED
-        for each in Supervisor(environment).processes()
-    }
+    return {each.name: _stands_still(each.pid) for each in Supervisor(environment).processes()}
+
+
+def _stands_still(pid):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(pid) and psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    return False
 
 
 def test_stores_stand_still_for_as_long_as_they_are_held_and_nothing_else_does(environment):
@@ -65,7 +69,7 @@ def _held(environment, meanwhile):
 def test_a_store_that_moved_meanwhile_makes_the_work_void(environment, signalled):
     def move(store):
         os.kill(store.pid, signalled)
-        until(lambda: not store.is_running() or store.status() != psutil.STATUS_STOPPED, "it moves")
+        until(lambda: not _stands_still(store.pid), "it moves")
 
     with pytest.raises(NotReadyError, match="found a store that came, went or moved"):
         _held(environment, move)

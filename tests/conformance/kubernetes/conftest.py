@@ -10,7 +10,6 @@ import pytest
 from atoll import toolchain
 from atoll.cluster.local import launch
 from atoll.cluster.local.seat import PORTS
-from atoll.host import Environment
 from atoll.kubernetes import Api, Kubeconfig
 from atoll.toolchain import cache
 from conformance.kubernetes import engines
@@ -28,7 +27,7 @@ def folder():
 
 @pytest.fixture(scope="session")
 def cluster(folder):
-    """A real cluster: its kubeconfig and supervisor."""
+    """A real cluster with its environment."""
     with engines.cluster(folder) as made:
         yield made
 
@@ -36,14 +35,13 @@ def cluster(folder):
 @pytest.fixture(scope="session")
 def kubeconfig(cluster):
     """The cluster's kubeconfig."""
-    return cluster[0]
+    return cluster.kubeconfig
 
 
 @pytest.fixture(scope="session")
-def seat(kubeconfig, folder):
+def seat(cluster):
     """Where that cluster lives: its ports and certificates."""
-    assert kubeconfig
-    return launch.seat(Environment.of(folder / "project", "t"), "c", PORTS, ())
+    return launch.seat(cluster.environment, "c", PORTS, ())
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +90,7 @@ def kill(cluster):
     """Kills a process of the cluster: `kill("kube-apiserver")`; its supervisor starts it anew."""
 
     def shoot(program):
-        os.kill(cluster[1].state(f"c.{program}").pid, signal.SIGKILL)
+        os.kill(cluster.supervisor.state(f"c.{program}").pid, signal.SIGKILL)
 
     return shoot
 

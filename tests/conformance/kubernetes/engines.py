@@ -5,6 +5,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from atoll import toolchain
 from atoll.cluster.effects import LocalCluster
 from atoll.core.effect import Context
 from atoll.host import Environment, Ports, Supervisor
+from atoll.host.environment import HOME_VARIABLE, VARIABLE
 from atoll.provider import plugins
 from conformance.kubernetes.programs import Engine
 
@@ -35,22 +37,41 @@ def installed(within: Path) -> Engine:
     return made
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A real cluster: its kubeconfig, and the environment that it lives in with its supervisor."""
+
+    kubeconfig: str
+    environment: Environment
+    supervisor: Supervisor
+
+
 @contextlib.contextmanager
-def cluster(within: Path) -> Iterator[tuple[str, Supervisor]]:
-    """A real cluster: API server, etcd, controllers, scheduler, simulated nodes; its kubeconfig and supervisor."""
+def cluster(within: Path) -> Iterator[Cluster]:
+    """A real cluster: API server, etcd, controllers, scheduler, simulated nodes."""
+    project = within / "project"
+    project.mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ATOLL_HOME", str(within / "home"))
-        project = within / "project"
-        project.mkdir()
+        # No longer than it takes: another package's tests have a cluster of their own.
+        patch.setenv(HOME_VARIABLE, str(home(within)))
         environment = Environment.of(project, "t")
         environment.create()
-        patch.setenv("ATOLL_ENVIRONMENT", str(environment.folder))
         supervisor = Supervisor(environment)
         supervisor.start()
+        patch.setenv(VARIABLE, str(environment.folder))
         try:
             outcome = LocalCluster().create("c", {"name": "c", "nodes": 1}, Context())
-            assert not outcome.problems
-            yield outcome.outputs["access"], supervisor
-        finally:
+        except BaseException:
             supervisor.stop()
-            Ports(environment).release_block()
+            raise
+    try:
+        assert not outcome.problems
+        yield Cluster(outcome.outputs["access"], environment, supervisor)
+    finally:
+        supervisor.stop()
+        Ports(environment).release_block()
+
+
+def home(within: Path) -> Path:
+    """Where the environment of a session's cluster lives, for a command that is to find it."""
+    return within / "home"

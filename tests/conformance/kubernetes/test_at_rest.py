@@ -18,7 +18,8 @@ from atoll.cluster.local.programs import NOTICES_KEYS
 from atoll.cluster.local.seat import PORTS, SUBJECTS
 from atoll.core.effect import Context
 from atoll.core.errors import Exit
-from atoll.host import Environment
+from atoll.host.environment import HOME_VARIABLE, VARIABLE
+from conformance.kubernetes import engines
 from harness import stores
 from harness.waiting import until
 
@@ -29,11 +30,9 @@ SECRETS = 300
 @pytest.fixture
 def project(folder, cluster, monkeypatch):
     """The checkout of the cluster's environment, as far as the command looks for one."""
-    assert cluster
-    found = folder / "project"
-    # Another cluster of this process may have a home of its own by now.
-    monkeypatch.setenv("ATOLL_HOME", str(folder / "home"))
-    monkeypatch.setenv("ATOLL_ENVIRONMENT", str(Environment.of(found, "t").folder))
+    found: Path = cluster.environment.project
+    monkeypatch.setenv(HOME_VARIABLE, str(engines.home(folder)))
+    monkeypatch.setenv(VARIABLE, str(cluster.environment.folder))
     (found / "Pulumi.yaml").touch()
     (found / "stacks").mkdir(exist_ok=True)
     return found
@@ -114,7 +113,7 @@ def _killed(process):
 
 
 def test_killed_on_the_way_it_is_completed_and_everything_stays_readable(cluster, seat, api, filled, command):
-    _, supervisor = cluster
+    supervisor = cluster.supervisor
     inputs, old = {"name": "c", "nodes": 1}, _keys(seat)
     new = f"key{int(old[0][3:]) + 1}"
     pids = {each.name: each.pid for each in supervisor.processes()}
@@ -157,10 +156,9 @@ def test_killed_on_the_way_it_is_completed_and_everything_stays_readable(cluster
 
 
 @pytest.fixture
-def dead(cluster, folder):
+def dead(cluster):
     """A second cluster, of which nothing runs; its folder."""
-    assert cluster
-    environment = Environment.of(folder / "project", "t")
+    environment = cluster.environment
     seat = launch.seat(environment, "d", PORTS, ())
     credentials.ensure(seat, SUBJECTS, ("secrets",))
     yield seat
@@ -172,7 +170,7 @@ def test_a_dead_cluster_is_told_in_a_line_and_does_not_hold_up_the_others(cluste
     process = command("--json")
     until(lambda: _keys(seat) != old, "the new key is written")
     # A server that starts in the middle of it reads the file as well.
-    cluster[1].restart("c.kube-apiserver")
+    cluster.supervisor.restart("c.kube-apiserver")
     told, problems = process.communicate(timeout=200)
 
     assert process.returncode == Exit.UNAVAILABLE
@@ -188,9 +186,9 @@ def test_a_dead_cluster_is_told_in_a_line_and_does_not_hold_up_the_others(cluste
     assert Path(dead.pki("encryption.yaml")).read_text() == text
 
 
-def test_a_server_that_would_notice_no_key_is_left_as_it_is(seat, folder, command):
+def test_a_server_that_would_notice_no_key_is_left_as_it_is(cluster, seat, command):
     old = _keys(seat)
-    described = Environment.of(folder / "project", "t").programs / "c.kube-apiserver.conf"
+    described = cluster.environment.programs / "c.kube-apiserver.conf"
     text = described.read_text()
     described.write_text(text.replace(NOTICES_KEYS, ""))
     try:

@@ -47,7 +47,6 @@ def test_a_deployment_is_awaited_until_its_replicas_are_available_also_after_a_c
 NOWHERE = "{'pool': 'none'}"
 
 
-@pytest.mark.timeout(120)
 def test_a_deployment_that_does_not_come_keeps_its_state_and_the_next_run_converges(program, live):
     """Source: Test_Apps_Deployment, provider/pkg/await/deployment_test.go;
     ErrorResourceInitFailed, proto/pulumi/provider.proto of pulumi/pulumi (its state is kept).

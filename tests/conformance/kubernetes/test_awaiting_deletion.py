@@ -161,7 +161,6 @@ def _free(api, manifest):
         api.request("PATCH", api.path(live), {"metadata": {"finalizers": None}}, content_type=MERGE)
 
 
-@pytest.mark.timeout(200)
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_waited_for_when_it_goes(name, deleted, api):
     case, (run, state) = CASES[name], deleted
@@ -176,7 +175,6 @@ def test_what_is_waited_for_when_it_goes(name, deleted, api):
         assert live["metadata"]["deletionTimestamp"]
 
 
-@pytest.mark.timeout(200)
 @pytest.mark.parametrize("policy", POLICIES)
 def test_what_goes_with_it(policy, deleted, api):
     """Source: annotation deletionPropagationPolicy; metadata/overrides_test.go: TestDeletionPropagation."""
@@ -195,7 +193,6 @@ def test_what_goes_with_it(policy, deleted, api):
         assert api.items("v1", "Pod", "deleted", labelSelector=f"app={policy}") == []
 
 
-@pytest.mark.timeout(100)
 def test_what_goes_while_it_is_awaited_is_told(program, api, namespace):
     """Source: statefulset.go and service.go: an object that is deleted is not ready."""
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": namespace}}
@@ -212,7 +209,6 @@ def test_what_goes_while_it_is_awaited_is_told(program, api, namespace):
     assert program.refresh().succeeded().ops == {"p": "delete"}
 
 
-@pytest.mark.timeout(100)
 def test_an_object_whose_kind_is_gone_is_gone(program, api, namespace):
     """Source: await.go: nilIfGVKDeleted, a definition is often deleted before its objects."""
     group = f"{namespace}.example.test"
@@ -275,7 +271,6 @@ def _job(replace, deadline="1", selector='{"pool": "none"}'):
     return _JOB.replace("REPLACE", replace).replace("DEADLINE", deadline).replace("SELECTOR", selector)
 
 
-@pytest.mark.timeout(150)
 def test_a_job_that_is_not_ready_is_made_anew_where_it_says_so(program, live):
     """Source: batch/v1/job, replaceUnready; tests/sdk/nodejs/nodejs_test.go: TestReplaceUnready, steps 1 to 3."""
     assert "DeadlineExceeded" in program.write(_job("false")).up().refused()
@@ -294,7 +289,6 @@ def test_a_job_that_is_not_ready_is_made_anew_where_it_says_so(program, live):
     program.destroy().succeeded()
 
 
-@pytest.mark.timeout(100)
 def test_an_unready_job_alone_is_reason_enough(program, live):
     """Source: provider.go: replaceUnready adds a replacement where nothing else changed."""
     assert "DeadlineExceeded" in program.write(_job("true")).up().refused()

@@ -4,8 +4,6 @@ import re
 import threading
 import time
 
-import pytest
-
 from conformance.kubernetes.playing import MERGE
 
 _MANY = 100
@@ -29,7 +27,6 @@ def _looks(api):
     return sum(float(value) for value in counted)
 
 
-@pytest.mark.timeout(150)
 def test_many_who_wait_share_one_watch_and_hear_at_once(program, api, namespace):
     """Source: pull request 1647 of pulumi/pulumi-kubernetes (one shared informer for all awaits)."""
     program.write(_PROGRAM)

@@ -1,7 +1,5 @@
 """Every family of resources: created, left alone, changed in place, deleted."""
 
-import pytest
-
 BODY = """
     labels = {"app": "web"}
     pod = {
@@ -100,7 +98,6 @@ REPLACED = {"job"}
 """A Job's template cannot change."""
 
 
-@pytest.mark.timeout(120)
 def test_every_family_is_created_left_alone_changed_and_deleted(program, api, namespace):
     """Source: TestSmoke and TestGuestbook, tests/sdk/python/python_test.go;
     forceNew, provider/pkg/provider/diff.go.

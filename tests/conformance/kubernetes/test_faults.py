@@ -4,7 +4,6 @@ import pytest
 
 from conformance.kubernetes.faults import Fault
 
-pytestmark = pytest.mark.timeout(120)
 """Each runs the engine three or four times."""
 
 CONFIG = """
@@ -111,7 +110,6 @@ def test_an_update_whose_answer_is_lost_is_finished_by_the_next_run(how, program
     assert program.state()["config"]["outputs"]["data"] == {"a": "2"}
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("code", [None, 500, 403])
 def test_an_await_that_cannot_read_keeps_the_state_and_the_next_run_converges(code, program, proxy, live):
     """Source: TestCreation_AwaiterReturnsNilObject, provider/pkg/await/await_test.go;

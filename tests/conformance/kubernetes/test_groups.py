@@ -51,7 +51,6 @@ group = k8s.yaml.v2.ConfigGroup("g", {body}, opts=ResourceOptions(providers=[clu
 """
 
 
-@pytest.mark.timeout(120)
 def test_manifests_in_any_order_become_children_with_definitions_and_namespaces_first(
     program, api, namespace
 ):

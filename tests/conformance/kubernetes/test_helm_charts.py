@@ -53,7 +53,6 @@ data:
   version: {{ .Capabilities.KubeVersion.Version }}
   release: {{ .Release.Name }}
 """
-pytestmark = pytest.mark.timeout(180)
 _PASSWORD = "hunter-of-tests"
 
 

@@ -36,7 +36,6 @@ spec:
   nodeSelector: {no: where}
   containers: [{name: c, image: registry.example.test/never}]
 """
-pytestmark = pytest.mark.timeout(180)
 _PASSWORD = "hunter-of-tests"
 
 

@@ -123,7 +123,6 @@ _GROUPS = {
 _MORE = {"networkpolicies": 'spec={"pod_selector": {}}, ', "limitranges": 'spec={"limits": []}, '}
 
 
-@pytest.mark.timeout(120)
 def test_an_await_ends_whatever_becomes_of_its_watch(program, proxy, api, namespace):
     """Source: https://kubernetes.io/docs/reference/using-api/api-concepts (efficient detection of changes, 410 Gone)."""
     body = "".join(_AWAITED.format(name, kind, _MORE.get(name, "")) for name, (kind, _) in WATCHES.items())
@@ -195,7 +194,6 @@ def _killed_when(condition, kill, program):
     return thread
 
 
-@pytest.mark.timeout(200)
 @pytest.mark.parametrize("process", ["kube-apiserver", "etcd"])
 def test_a_server_that_is_killed_in_the_middle_of_a_run_is_waited_for(process, program, kill, api, namespace):
     """Source: https://www.pulumi.com/docs/iac/concepts/state-and-backends (what was written is in the state)."""

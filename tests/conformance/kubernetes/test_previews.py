@@ -55,7 +55,6 @@ def test_outputs_that_an_update_leaves_alone_stay_known_so_that_nothing_downstre
     assert program.up().succeeded().ops == told.ops
 
 
-@pytest.mark.timeout(120)
 def test_a_preview_goes_on_where_namespace_and_kind_are_yet_to_be_made(program):
     """Source: TestCRDs, tests/sdk/nodejs/nodejs_test.go; TestCRDPreviews, tests/sdk/yaml/preview_test.go."""
     made = program.write("""

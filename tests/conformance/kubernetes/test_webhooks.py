@@ -18,8 +18,6 @@ import urllib3
 from atoll.core import x509
 from atoll.kubernetes import ApiError
 
-pytestmark = pytest.mark.timeout(120)
-
 CONFIG = """
     k8s.core.v1.ConfigMap("c", metadata=meta("c"), data={"a": "1"}, opts=here())
 """

@@ -18,7 +18,6 @@ from atoll.registry import ecr, ecr_service
 from atoll.registry.ecr_effects import EcrRegistry, EcrRepository
 from conformance.registry.conftest import OWNER, REGION, Driven, expiring, policy, text
 
-pytestmark = pytest.mark.timeout(120)
 LACKING = {
     "create_pull_through_cache_rule": {"ecrRepositoryPrefix": "quay", "upstreamRegistryUrl": "quay.io"},
     "describe_pull_through_cache_rules": {},

@@ -15,8 +15,6 @@ from conformance.registry.conftest import REGION, Driven
 from harness.processes import Told
 from harness.waiting import until
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def _inventory(**registries):
     return Inventory("e", Path("/nowhere"), ControlPlane("local"), {}, {}, {}, registries=registries)

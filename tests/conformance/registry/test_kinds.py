@@ -8,7 +8,6 @@ from atoll.core.errors import RefusedError
 from atoll.registry import access
 from atoll.registry.logins import docker_config
 
-pytestmark = pytest.mark.timeout(120)
 _BAD_NAMES = ("", "A", "app/", "/app", "a..b", "a b", "app:1", "a", "x" * 257)
 
 

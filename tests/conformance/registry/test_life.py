@@ -11,7 +11,6 @@ from atoll.toolchain import cache
 from conformance.kubernetes.programs import Program
 from conformance.registry.conftest import DEFAULTS, REGION, Oci
 
-pytestmark = pytest.mark.timeout(240)
 _PREAMBLE = """
 import pulumi
 from atoll.registry import *

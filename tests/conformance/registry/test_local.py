@@ -21,7 +21,6 @@ from harness import images
 from harness.images import Pusher
 from harness.waiting import until
 
-pytestmark = pytest.mark.timeout(120)
 _HALF = os.urandom(1 << 20)
 
 

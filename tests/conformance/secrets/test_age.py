@@ -15,7 +15,6 @@ from atoll.core.errors import IntegrityError
 
 PLAIN = random.Random(0).randbytes(3_000_000)
 WORDS = "a passphrase that is long enough"
-pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(scope="module")

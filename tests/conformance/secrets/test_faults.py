@@ -89,7 +89,6 @@ def test_a_making_that_the_kms_does_not_take_is_one_line_and_leaves_nothing(
     assert made_for(alias) == {}
 
 
-@pytest.mark.timeout(90)
 def test_a_kms_that_says_nothing_is_given_up_within_its_bound(made, proxy):
     begin = time.monotonic()
 
@@ -192,7 +191,6 @@ def test_what_fails_in_a_run_is_told_once_and_the_state_stays(program, proxy, li
     assert program.up().succeeded().ops == {"app-kms": "update"}
 
 
-@pytest.mark.timeout(120)
 def test_a_kms_that_is_down_fails_no_preview_and_no_refresh(program, proxy):
     program.key().up().succeeded()
 
@@ -224,7 +222,6 @@ def killed(program, proxy):
     return run
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("writes", range(1, 5))
 def test_a_run_that_is_killed_after_any_write_leaves_one_key_that_the_next_one_finishes(
     writes, killed, program, made_for, alias

@@ -104,7 +104,6 @@ def test_a_key_is_made_with_all_that_is_declared_and_a_second_run_changes_nothin
     assert proxy.writes == written
 
 
-@pytest.mark.timeout(240)
 def test_each_change_is_previewed_and_made_and_leaves_the_outputs_known(program, live, proxy):
     program.key(**_FULL).up().succeeded()
     key, declared = live(), dict(_FULL)
@@ -166,7 +165,6 @@ _DRIFTS = {
 _SHOWN = {"deletion": {"deletion", "enabled"}}
 
 
-@pytest.mark.timeout(240)
 def test_each_drift_is_seen_by_a_refresh_and_put_back(program, client, live, alias):
     program.key(**_FULL).up().succeeded()
     before, key = _seen(client, live), live()["KeyId"]

@@ -21,7 +21,6 @@ from atoll.secrets import keys, kms
 from atoll.secrets.local import keeping, seat
 from harness.processes import supervised
 
-pytestmark = pytest.mark.timeout(120)
 CONTEXT = {"environment": "e"}
 KILLS, WRITERS = 8, 2
 

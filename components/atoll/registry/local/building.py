@@ -49,9 +49,14 @@ def lacking() -> str | None:
 def seat(environment: Environment) -> Seat:
     """Where it is, with the programs that it runs."""
     (program,) = toolchain.ensure([PROGRAM]).values()
+    return Seat(environment.folder, program, toolchain.version(PROGRAM), runc())
+
+
+def runc() -> Path | None:
+    """The system's program that runs containers, where it has one."""
     path = os.pathsep.join(_FOLDERS)
-    runc = next((found for name in _RUNCS if (found := shutil.which(name, path=path))), None)
-    return Seat(environment.folder, program, toolchain.version(PROGRAM), Path(runc) if runc else None)
+    found = next((found for name in _RUNCS if (found := shutil.which(name, path=path))), None)
+    return Path(found) if found else None
 
 
 def exists(environment: Environment) -> bool:

@@ -1,0 +1,87 @@
+"""A state that was cut off gives way to the newest whole copy of it; nothing else does."""
+
+import json
+import os
+
+import pytest
+
+from atoll.automation import checkpoints, sealing
+from atoll.core.errors import IntegrityError
+from harness.processes import bare
+
+TEXT = json.dumps({"checkpoint": {"latest": {"resources": [{"urn": "u" * 400}]}}})
+TORN = TEXT[:200]
+
+
+@pytest.fixture
+def environment(tmp_path, monkeypatch):
+    return bare(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def write(environment):
+    """Writes a file of the state: `write("backups/atoll/e/e.1.json", TEXT, since=1)`."""
+
+    def put(name, content, since=0):
+        path = environment.state / ".pulumi" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        os.utime(path, (1_000_000 + since, 1_000_000 + since))
+        return path
+
+    return put
+
+
+NOW, BEFORE = "stacks/atoll/e.json", "stacks/atoll/e.json.bak"
+AFTER_A_RUN, BEFORE_A_RUN = "history/atoll/e/e-{}.checkpoint.json", "backups/atoll/e/e.{}.json"
+
+
+def _copy(number):
+    return TEXT.replace("u" * 400, str(number))
+
+
+@pytest.mark.parametrize("torn", [TORN, "", TEXT[:-1], "\0" * len(TEXT)])
+def test_the_copy_of_the_step_before_takes_the_place(environment, write, torn):
+    write(NOW, torn)
+    write(BEFORE, _copy(1))
+    write(AFTER_A_RUN.format(2), _copy(2), since=60)
+
+    assert checkpoints.mend(environment) == (
+        "environment e: found its state cut off, and took the copy of 1970-01-12 13:46:40 UTC instead"
+    )
+    assert sealing.kept(environment).read_text() == _copy(1)
+    assert checkpoints.mend(environment) == ""
+
+
+def test_where_that_one_was_cut_off_as_well_the_newest_whole_run_does(environment, write):
+    write(NOW, TORN)
+    write(BEFORE, TORN, since=90)
+    write(AFTER_A_RUN.format(3), TORN, since=80)
+    write(BEFORE_A_RUN.format(2), _copy(2), since=70)
+    write(AFTER_A_RUN.format(1), _copy(1), since=60)
+    # What a run did is no state.
+    write("history/atoll/e/e-9.history.json", "{}", since=90)
+    write("backups/atoll/other/other.9.json", _copy(9), since=90)
+
+    assert checkpoints.mend(environment)
+    assert sealing.kept(environment).read_text() == _copy(2)
+
+
+def test_a_state_without_a_whole_copy_is_told_and_stays_as_it_is(environment, write):
+    path = write(NOW, TORN)
+    write(BEFORE, "")
+
+    with pytest.raises(IntegrityError, match="found a state that was cut off, and no whole copy of it"):
+        checkpoints.mend(environment)
+
+    assert path.read_text() == TORN
+
+
+def test_a_whole_state_and_none_at_all_stay(environment, write):
+    write(BEFORE, _copy(1))
+    assert checkpoints.mend(environment) == ""
+    assert not sealing.kept(environment).exists()
+
+    path = write(NOW, TEXT)
+    assert checkpoints.mend(environment) == ""
+    assert path.read_text() == TEXT
