@@ -15,6 +15,9 @@ def edited(tmp_path):
     def build(name, change):
         stacks = tmp_path / "stacks"
         shutil.copytree(environments.STACKS, stacks)
+        charts = tmp_path / "charts"
+        if not charts.exists():
+            charts.symlink_to(environments.STACKS.parent / "charts")
         path = stacks / f"{name}.yaml"
         values = yaml.safe_load(path.read_text())
         change(values)

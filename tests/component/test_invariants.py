@@ -5,7 +5,7 @@ import json
 import pytest
 
 from atoll.core import naming
-from atoll.platform import load, registries, sealed_secrets
+from atoll.platform import load, registries, releases, sealed_secrets
 from harness import environments, sealing
 from harness.recording import open_texts, plain
 
@@ -18,7 +18,7 @@ _SECRET_OUTPUTS = {
     "PullSecret": {"data"},
 }
 _COMPONENTS = {"ControlPlane", "Cluster", "Member", "Propagation", "Key", "Registry", "Repository"}
-_ALONE = {"SealedSecret", "PullSecret"}
+_ALONE = {"SealedSecret", "PullSecret", "ChartPublication", "RenderedChart"}
 """Resources that belong to no component."""
 
 
@@ -147,7 +147,8 @@ def test_every_cluster_of_the_inventory_is_there(name):
         for name in registry.pull_secrets
     }
     found = {each.name for each in record.of_type(":index:Propagation")}
-    assert found == {*declared.propagations, *sealed, *pulls}
+    carried = {releases.propagation(name) for name in declared.releases}
+    assert found == {*declared.propagations, *sealed, *pulls, *carried}
 
 
 def _awaited(record, resource):

@@ -4,7 +4,7 @@ import functools
 from pathlib import Path
 
 from atoll.platform import Platform, environments, load
-from harness import recording
+from harness import helm, recording
 from harness.recording import Record
 
 STACKS = Path(__file__).parents[2] / "stacks"
@@ -20,6 +20,9 @@ def recorded(name: str) -> Record:
 def built(stacks: Path, name: str) -> Record:
     """What an environment from some folder registers."""
     declared = load(stacks, name)
+    if declared.releases:
+        # A program that has some renders them.
+        helm.program()
 
     def program() -> None:
         Platform(declared)

@@ -22,6 +22,7 @@ _OUTPUTS = (
     *("arn", "keyId"),
     *("data", "revision", "sources"),
     *("address", "uri", "instance"),
+    *("reference", "manifests"),
 )
 
 

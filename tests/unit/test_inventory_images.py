@@ -74,6 +74,7 @@ images:
             "images: {a: {context: a, registry: main, repository: cache, builder: far}}",
             ("pulumi-resource-docker-build",),
         ),
+        ("publications: {a: {chart: a, registry: main, repository: cache}}", ("helm",)),
     ],
 )
 def test_what_builds_is_built_for_those_who_use_it(loaded, images, programs):

@@ -1,6 +1,6 @@
 from .publication import ChartPublication, ChartPublicationArgs
 from .release import Release, ReleaseArgs
-from .rendering import rendered
+from .rendering import manifests, rendered
 from .source import ChartLogin, ChartSource
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "ChartSource",
     "Release",
     "ReleaseArgs",
+    "manifests",
     "rendered",
 ]

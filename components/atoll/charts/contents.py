@@ -14,8 +14,9 @@ SCHEMA, DEFAULTS = "values.schema.json", "values.yaml"
 
 @dataclass(frozen=True)
 class Contents:
-    """The parts of a chart that say what values it takes; `schema` is None where it has none."""
+    """A chart's name, and the parts of it that say what values it takes; `schema` is None where it has none."""
 
+    name: str = ""
     defaults: dict[str, Any] = field(default_factory=dict)
     schema: dict[str, Any] | None = None
 
@@ -28,14 +29,16 @@ def read(chart: Path) -> Contents:
     """
     if not chart.exists():
         raise ArgsError(f"chart: found no {str(chart)!r}; expected its folder or archive")
-    if _file(chart, "Chart.yaml") is None:
+    metadata = _file(chart, "Chart.yaml")
+    if metadata is None:
         raise ArgsError(f"chart: found no Chart.yaml in {str(chart)!r}; expected a chart")
     schema = _file(chart, SCHEMA)
     try:
         parsed = json.loads(schema) if schema else None
     except ValueError as error:
         raise ArgsError(f"{chart}/{SCHEMA}: found no JSON ({error}); expected a schema") from error
-    return Contents(layers.parsed(_file(chart, DEFAULTS) or "", f"{chart}/{DEFAULTS}"), parsed)
+    name = str(layers.parsed(metadata, f"{chart}/Chart.yaml").get("name", ""))
+    return Contents(name, layers.parsed(_file(chart, DEFAULTS) or "", f"{chart}/{DEFAULTS}"), parsed)
 
 
 def _file(chart: Path, name: str) -> str | None:

@@ -1,5 +1,6 @@
 """The program side of a chart in an OCI registry."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, NotRequired, TypedDict
 
 import pulumi
@@ -14,6 +15,8 @@ class ChartPublicationArgs(TypedDict):
     """The chart's folder, from the checkout's."""
     repository: pulumi.Input[str]
     """`oci://HOST/PATH`, under which the chart has its own name."""
+    registry: NotRequired[Mapping[str, Any]]
+    """The `reference` of a `Registry` of atoll.registry, whose login and authority are asked for when they are needed."""
     logins: NotRequired[pulumi.Input[str]]
     """The file with the registry's login, in the form of Docker's config.json; Docker's own unless given.
 

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from atoll.charts import checks, packaging, publishing
+from atoll.charts.access import Logins
 from atoll.charts.findings import CHART
 from atoll.charts.packaging import Package
 from atoll.charts.publishing import Destination, Published
@@ -16,11 +17,14 @@ _OUTPUTS = frozenset({"version", "content", "digest", "reference", "sources"})
 
 
 class ChartPublication(Effect):
-    """A chart's version in an OCI registry."""
+    """A chart's version in an OCI registry: one that the inventory declares, whose login is asked for, or any other."""
 
     replace_on = frozenset[str]()
     secret_outputs = frozenset[str]()
     outputs = _OUTPUTS
+
+    def __init__(self, logins: Logins) -> None:
+        self._logins = logins
 
     def check(self, inputs: Values) -> list[Failure]:
         """There is a chart, and a place for it; what is wrong with the chart is told when it is published."""
@@ -62,7 +66,7 @@ class ChartPublication(Effect):
         with Helm(cancelled=context.cancelled) as helm:
             refuse_bad(helm, folder, inputs["chart"])
             package = packaging.package(helm, folder)
-            published = publishing.publish(helm, package, _destination(inputs))
+            published = publishing.publish(helm, package, self._destination(inputs))
         return Outcome(package.name, _outputs(published, folder))
 
     def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002 - the protocol's
@@ -74,7 +78,7 @@ class ChartPublication(Effect):
             return Seen(inputs, outputs)
         name = reference.rpartition("@")[0].rpartition("/")[2]
         with Helm(cancelled=context.cancelled) as helm:
-            there = publishing.look(helm, _destination(inputs), name, version)
+            there = publishing.look(helm, self._destination(inputs), name, version)
         if there is None:
             return None
         if there.digest != outputs.get("digest"):
@@ -92,6 +96,20 @@ class ChartPublication(Effect):
 
     def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002 - the protocol's
         """What was published stays: somebody may run it."""
+
+    def _destination(self, inputs: Values) -> Destination:
+        if "registry" in inputs:
+            access = self._logins(inputs["registry"])
+            return Destination(inputs["repository"], access.login, authority=access.authority)
+        logins = ""
+        if path := inputs.get("logins"):
+            try:
+                logins = (Environment.current().project / str(path)).read_text()
+            except OSError as error:
+                raise ArgsError(
+                    f"logins: found {path!r} ({error.strerror}); expected a file of logins."
+                ) from error
+        return Destination(inputs["repository"], logins=logins, authority=inputs.get("authority", ""))
 
 
 def _changed(inputs: Values, outputs: Values) -> Package | None:
@@ -125,18 +143,6 @@ def sources(folder: Path) -> str:
 
 def _folder(inputs: Values) -> Path:
     return Environment.current().project / str(inputs["chart"])
-
-
-def _destination(inputs: Values) -> Destination:
-    logins = ""
-    if path := inputs.get("logins"):
-        try:
-            logins = (Environment.current().project / str(path)).read_text()
-        except OSError as error:
-            raise ArgsError(
-                f"logins: found {path!r} ({error.strerror}); expected a file of logins."
-            ) from error
-    return Destination(inputs["repository"], logins=logins, authority=inputs.get("authority", ""))
 
 
 def _outputs(published: Published, folder: Path) -> Values:

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from atoll.charts import contents, source, values
+from atoll.core import naming
 from atoll.core.errors import ArgsError
-from atoll.helm import Helm, HelmError
+from atoll.helm import Chart, Helm, HelmError
 from atoll.helm import values as layers
 from atoll.kubernetes import documents, probably_namespaced
 
+_HELM = "Helm"
 _HOOK = "helm.sh/hook"
 _TESTS = frozenset({"test", "test-success", "test-failure"})
 
@@ -30,17 +32,24 @@ def rendered(
             but where helm itself makes the release.
         HelmError: the chart cannot be had, or renders to nothing that can be read.
     """
-    where = f"release {release}"
-    source.require(wanted, f"{where}: source")
-    merged = layers.merged(given)
+    source.require(wanted, f"release {release}: source")
     authority = Path(wanted["authority"]).read_text(encoding="utf-8") if wanted.get("authority") else ""
+    chart = source.chart(wanted, authority)
+    return manifests(chart, release, namespace, layers.merged(given), kube_version)
+
+
+def manifests(
+    wanted: Chart, release: str, namespace: str, given: Mapping[str, Any], kube_version: str = ""
+) -> list[dict[str, Any]]:
+    """As `rendered`, of a chart in helm's terms."""
+    where = f"release {release}"
     options = ["--namespace", namespace, "--include-crds"]
     options += ["--kube-version", kube_version] if kube_version else []
     with Helm() as helm:
-        chart = helm.fetched(source.chart(wanted, authority))
-        _require(where, chart, merged)
+        chart = helm.fetched(wanted)
+        _require(where, chart, given)
         try:
-            text = helm.template(release, chart, merged, options)
+            text = helm.template(release, chart, given, options)
         except HelmError as error:
             raise HelmError(f"{where}: {error}") from error
     found = [each for each in documents(text, where) if each]
@@ -74,6 +83,10 @@ def _hooks(objects: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _placed(manifest: dict[str, Any], namespace: str) -> dict[str, Any]:
+    labels = manifest["metadata"].get("labels") or {}
+    if labels.get(naming.MARK) == _HELM:
+        # Nothing of Helm's looks after it: the mark is for whoever carries it to set.
+        del labels[naming.MARK]
     if probably_namespaced(manifest["kind"]):
         manifest["metadata"].setdefault("namespace", namespace)
     return manifest

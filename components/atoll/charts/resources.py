@@ -17,3 +17,11 @@ class ReleasedObjects(Resource):
     outputs: ClassVar[tuple[str, ...]] = ("objects",)
     objects: pulumi.Output[int]
     """How many there are."""
+
+
+class RenderedChart(Resource):
+    """What a chart makes of values, rendered when both are known."""
+
+    outputs: ClassVar[tuple[str, ...]] = ("manifests",)
+    manifests: pulumi.Output[str]
+    """Its objects, as JSON."""

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pulumi
 
-from atoll.charts import ChartSource, Release, ReleaseArgs, rendered
+from atoll.charts import ChartPublication, ChartSource, Release, ReleaseArgs
 from atoll.cluster import Cluster, ClusterArgs
 from atoll.cluster.component import Driver
 from atoll.core import naming
@@ -21,7 +21,8 @@ from atoll.federation import (
     PropagationArgs,
 )
 from atoll.federation.control_plane import ControlPlaneDriver
-from atoll.platform import images, inventory, namespaces, registries, releases, sealed_secrets
+from atoll.platform import images, inventory, namespaces, registries, releases, releasing, sealed_secrets
+from atoll.platform.releasing import Parts
 from atoll.registry import (
     Builder,
     BuilderArgs,
@@ -78,6 +79,10 @@ class Platform:
         self.images = {name: Image(name, self._image(settings)) for name, settings in declared.images.items()}
         self._pull_secrets(declared)
         self._declared = declared
+        self.publications = {
+            name: self._publication(name, settings) for name, settings in declared.publications.items()
+        }
+        self._parts = Parts(declared, self.registries, self.repositories, self.publications, self.images)
         carried = {name: each for name, each in declared.releases.items() if not each.hooks}
         self.carried = {
             name: Propagation(releases.propagation(name), self._rendered(name, settings))
@@ -103,6 +108,7 @@ class Platform:
                 name: {"kind": str(registry.kind), "address": registry.address}
                 for name, registry in self.registries.items()
             },
+            "publications": {name: {"ref": each.reference} for name, each in self.publications.items()},
             "images": {name: {"ref": image.ref} for name, image in self.images.items()},
             "keys": {name: {"alias": key.alias, "arn": key.arn} for name, key in self.keys.items()},
         }
@@ -154,11 +160,13 @@ class Platform:
         """The Secret of a sealed one. It waits for its namespace alone: what else comes with that may need it."""
         opened = self.sealed_secrets[name]
         manifest = sealed_secrets.manifest(name, settings, Concealed(opened.data, opened.revision))
-        return self._carried([manifest], settings)
+        return self._carried([manifest], settings=settings)
 
     def _carried(
         self,
         manifests: Sequence[Mapping[str, Any]],
+        before: Sequence[pulumi.Resource] = (),
+        *,
         settings: inventory.SealedSecret | inventory.PullSecret | inventory.Release,
     ) -> PropagationArgs:
         namespace = namespaces.home(settings.namespace)
@@ -167,16 +175,18 @@ class Platform:
             control_plane=self.control_plane,
             resources=manifests,
             clusters=settings.clusters,
-            after=[resource for resource in found if resource],
+            after=[*before, *(resource for resource in found if resource)],
             timeout_seconds=int(settings.timeout.total_seconds()),
         )
 
+    def _publication(self, name: str, settings: inventory.Publication) -> ChartPublication:
+        registry = self.registries[settings.registry]
+        repository = self.repositories[settings.registry, settings.repository]
+        return ChartPublication(name, *releasing.publication(settings, repository, registry))
+
     def _rendered(self, name: str, settings: inventory.Release) -> PropagationArgs:
         """The objects of a release that goes to its clusters as all else does."""
-        chart = {**settings.chart}
-        if "path" in chart:
-            chart["path"] = str(self._declared.project / chart["path"])
-        return self._carried(rendered(chart, name, settings.namespace, [settings.values]), settings)
+        return self._carried(*releasing.objects(name, settings, self._parts), settings=settings)
 
     def _release(self, name: str, cluster: str, settings: inventory.Release) -> ReleaseArgs:
         """A release that helm makes in one cluster, once its namespace is there."""
@@ -191,7 +201,7 @@ class Platform:
             access=self.clusters[cluster].access,
             namespace=settings.namespace,
             release_name=name,
-            values=[settings.values],
+            values=[self._parts.values(settings)],
             hooks=True,
             timeout_seconds=int(settings.timeout.total_seconds()),
             after=[self.propagations[each].gate for each in bringing],
@@ -250,7 +260,7 @@ class Platform:
                 data = Concealed(made.data, made.revision)
                 manifest = registries.manifest(each, settings, pull_secret.TYPE, data)
                 self.deliveries[registries.propagation(each)] = Propagation(
-                    registries.propagation(each), self._carried([manifest], settings)
+                    registries.propagation(each), self._carried([manifest], settings=settings)
                 )
 
 

@@ -288,6 +288,14 @@ class Image(Declared):
     builder: Name | None = None
 
 
+class Publication(Declared):
+    """A chart of the checkout in a repository of one of `registries`, whose name ends with the chart's."""
+
+    chart: Text
+    registry: Name
+    repository: Name
+
+
 class Declaration(Declared):
     """A whole inventory."""
 
@@ -302,4 +310,5 @@ class Declaration(Declared):
     keys: dict[str, Key] = Field(default_factory=dict)
     registries: dict[str, Registry] = Field(default_factory=dict)
     images: dict[str, Image] = Field(default_factory=dict)
+    publications: dict[str, Publication] = Field(default_factory=dict)
     releases: dict[str, Release] = Field(default_factory=dict)

@@ -1,13 +1,12 @@
 """Images in an inventory: what cannot be, and what each is once everything that was not said is filled in. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import PurePosixPath
 
 from atoll.core import naming
-from atoll.platform import inventory
+from atoll.platform import inventory, targets
 from atoll.platform.checks import Finding
 from atoll.platform.declaration import Declaration, Image
-from atoll.platform.problems import choice, shown, unknown
+from atoll.platform.problems import choice, shown
 
 SECTION = "images"
 _BUILDER = "builder"
@@ -22,26 +21,15 @@ def problems(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
     """What is wrong beyond the shape of the values; `whole` are the images that nothing was left out of."""
     for name in whole:
         image, path = declared.images[name], (SECTION, name)
-        for key, place in (("context", image.context), ("dockerfile", image.dockerfile)):
-            if place and not _inside(place):
-                yield (*path, key), f"found {shown(place)}; expected a path in the checkout, from its top"
+        yield from targets.outside(path, {"context": image.context, "dockerfile": image.dockerfile})
         if image.builder and (problem := naming.dns_label_problem(image.builder)):
             yield (*path, "builder"), f"found {shown(image.builder)}; {problem}"
-        yield from _target(path, image, declared)
+        repositories = {"repository": image.repository, "cache": image.cache}
+        yield from targets.missing(path, declared, image.registry, repositories)
         for id_, source in image.secrets.items():
             if problem := _secret(source, declared):
                 yield (*path, "secrets", id_), problem
     yield from _twice(declared, whole)
-
-
-def _target(path: tuple[str, str], image: Image, declared: Declaration) -> Iterator[Finding]:
-    registry = declared.registries.get(image.registry)
-    if registry is None:
-        yield (*path, "registry"), unknown(image.registry, sorted(declared.registries), "registry")
-        return
-    for key, named in (("repository", image.repository), ("cache", image.cache)):
-        if named and named not in registry.repositories:
-            yield (*path, key), unknown(named, sorted(registry.repositories), "repository")
 
 
 def _secret(source: tuple[str, str], declared: Declaration) -> str | None:
@@ -70,11 +58,6 @@ def _twice(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
             if first != name:
                 text = f"found {tag!r}, a tag of {SECTION}.{first} in the same repository; expected one of its own"
                 yield (SECTION, name, "tags"), text
-
-
-def _inside(place: str) -> bool:
-    path = PurePosixPath(place)
-    return not path.is_absolute() and ".." not in path.parts
 
 
 def resolved(declared: Mapping[str, Image], where: Mapping[str, str]) -> dict[str, inventory.Image]:

@@ -199,9 +199,20 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Release:
-    """A chart of some clusters, by sorted names: `chart` is a `ChartSource` of atoll.charts.
+class Publication:
+    """A chart of the checkout in a repository of a registry. `declared` is the line and path that say so."""
 
+    chart: str
+    registry: str
+    repository: str
+    declared: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Release:
+    """A chart of some clusters, by sorted names: `chart` is a `ChartSource` of atoll.charts, or names a `publication`.
+
+    With a `registry` of the inventory beside it, `oci` is the name there. Values may speak of images (`image_values`).
     `hooks` lets helm make it in each cluster by itself. `declared` is the line and path that say so.
     """
 
@@ -212,6 +223,12 @@ class Release:
     hooks: bool = False
     timeout: timedelta = timedelta(minutes=5)
     declared: str = ""
+
+    def folder(self, whole: "Inventory") -> str | None:
+        """Where its chart lies in the checkout; None where that is elsewhere."""
+        if "publication" in self.chart:
+            return whole.publications[self.chart["publication"]].chart
+        return self.chart.get("path")
 
 
 @dataclass(frozen=True)
@@ -233,7 +250,13 @@ class Inventory:
     state: State | None = None
     registries: Mapping[str, Registry] = field(default_factory=dict)
     images: Mapping[str, Image] = field(default_factory=dict)
+    publications: Mapping[str, Publication] = field(default_factory=dict)
     releases: Mapping[str, Release] = field(default_factory=dict)
+
+    @property
+    def image_repositories(self) -> dict[str, str]:
+        """The repository of each image, without its registry."""
+        return {name: image.repository for name, image in self.images.items()}
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -244,6 +267,6 @@ class Inventory:
             REGISTRY: local,
             BUILDER: builds,
             IMAGE_PLUGIN: bool(self.images),
-            "helm": bool(self.releases),
+            "helm": bool(self.releases or self.publications),
         }
         return tuple(name for name, is_used in wanted.items() if is_used)

@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from atoll.charts import contents, values
+from atoll.charts.findings import CHART
 from atoll.core.errors import ArgsError, SettingsError, UnavailableError
 from atoll.kubernetes import Kubeconfig
-from atoll.platform import inventory
+from atoll.platform import image_values, inventory
 from atoll.platform.inventory import Inventory
 from atoll.secrets import sops_forms
 from atoll.secrets.sops_forms import Form
 
 
 def preflight(declared: Inventory) -> None:
-    """Looks whether every kubeconfig is there and has its context, every sealed file and every image's context; nobody is asked.
+    """Looks whether every kubeconfig is there and has its context, and every sealed file, image's context and chart; nobody is asked.
 
     Charts on this machine have to take their values; others are looked at when they are rendered.
 
@@ -26,28 +27,54 @@ def preflight(declared: Inventory) -> None:
     files = [secret.sops for secret in declared.sealed_secrets.values()]
     lines += [line for each in files if each and (line := _unreadable(each, declared.project))]
     lines += [line for each in declared.images.values() if (line := _contextless(each, declared.project))]
+    lines += [line for each in declared.publications.values() if (line := _chartless(each, declared.project))]
     if lines:
         raise UnavailableError("\n".join(lines))
     if keyless := list(_keyless(declared)):
         raise SettingsError(*keyless)
-    wrong = [line for each in declared.releases.values() for line in _refused(each, declared.project)]
+    wrong = [line for each in declared.publications.values() for line in _misnamed(each, declared.project)]
+    wrong += [line for each in declared.releases.values() for line in _refused(each, declared)]
     if wrong:
         raise SettingsError(*wrong)
 
 
-def _refused(release: inventory.Release, project: Path) -> list[str]:
+def _refused(release: inventory.Release, declared: Inventory) -> list[str]:
     """What a chart on this machine does not take of its values."""
-    if "path" not in release.chart:
+    folder = release.folder(declared)
+    if folder is None:
         return []
     try:
-        chart = contents.read(project / release.chart["path"])
+        chart = contents.read(declared.project / folder)
     except ArgsError as error:
-        text = str(error).removeprefix("chart: ").replace(f"{project}/", "")
-        return [f"{release.declared}.chart.path: {text}"]
+        return [f"{release.declared}.chart.path: {_without(declared.project, error)}"]
     if chart.schema is None:
         return []
-    whole = values.complete(chart.defaults, release.values)
+    given = image_values.filled(release.values, image_values.stand_ins(declared.image_repositories, "a"))
+    whole = values.complete(chart.defaults, given)
     return [f"{release.declared}.{line}" for line in values.problems(chart.schema, whole)]
+
+
+def _chartless(publication: inventory.Publication, project: Path) -> str | None:
+    if (project / publication.chart / CHART).is_file():
+        return None
+    found = f"found {publication.chart!r}, without a {CHART}"
+    return f"{publication.declared}.chart: {found}; expected the folder of a chart"
+
+
+def _misnamed(publication: inventory.Publication, project: Path) -> list[str]:
+    """The chart's own name, which the registry wants to be the repository's last part."""
+    try:
+        name = contents.read(project / publication.chart).name
+    except ArgsError as error:
+        return [f"{publication.declared}.chart: {_without(project, error)}"]
+    if publication.repository.rpartition("/")[2] == name:
+        return []
+    found = f"found {publication.repository!r}, whose last part is not the chart's name"
+    return [f"{publication.declared}.repository: {found}; expected .../{name}"]
+
+
+def _without(project: Path, error: ArgsError) -> str:
+    return str(error).removeprefix("chart: ").replace(f"{project}/", "")
 
 
 def _problem(kubeconfig: inventory.Kubeconfig, project: Path) -> str | None:

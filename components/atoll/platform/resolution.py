@@ -1,6 +1,6 @@
 """From a tree to an inventory: every check is made, every problem told, and only a whole inventory comes out. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from atoll.platform import (
     keys,
     manifests,
     namespaces,
+    publications,
     registries,
     releases,
     sealed_secrets,
@@ -47,6 +48,7 @@ _NAMED = (
     releases.SECTION,
     sealed_secrets.SECTION,
     images.SECTION,
+    publications.SECTION,
 )
 _GIVING = ("driver", "children", "clusters")
 """What decides which driver a group gives to whom."""
@@ -99,6 +101,7 @@ def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
         *releases.problems(declared, _whole(parsed).releases),
         *registries.problems(declared, _whole(parsed).registries),
         *images.problems(declared, _whole(parsed).images),
+        *publications.problems(declared, _whole(parsed).publications),
     ]
     if parsed.whole("controlPlane"):
         plane = declared.control_plane
@@ -125,6 +128,7 @@ def _whole(parsed: Parsed) -> Declaration:
         "releases": _whole_of(parsed, releases.SECTION, declared.releases),
         "registries": _whole_of(parsed, registries.SECTION, declared.registries),
         "images": _whole_of(parsed, images.SECTION, declared.images),
+        "publications": _whole_of(parsed, publications.SECTION, declared.publications),
     }
     return declared.model_copy(update=update)
 
@@ -167,7 +171,12 @@ class _Resolver:
                 name: registries.resolved(environment, each, self._groups)
                 for name, each in self._declared.registries.items()
             },
-            images=images.resolved(self._declared.images, self._contexts()),
+            images=images.resolved(
+                self._declared.images, self._where(images.SECTION, self._declared.images, "context")
+            ),
+            publications=publications.resolved(
+                self._declared.publications, self._where(publications.SECTION, self._declared.publications)
+            ),
             kms=Kms(str(kms.driver), kms.key or "", kms.region or "", kms.endpoint),
             state=State(state.bucket, state.region, state.endpoint) if state else None,
         )
@@ -212,24 +221,19 @@ class _Resolver:
 
     def _sealed_secrets(self) -> dict[str, SealedSecret]:
         declared = self._declared.sealed_secrets
-        found = {}
-        for name, each in declared.items():
-            path = (sealed_secrets.SECTION, name, "sops")
-            where = f"{tree.mark(self._root, path)}: {tree.dotted(path)}"
-            found[name] = sealed_secrets.resolve(each, self._groups, where)
-        return found
+        where = self._where(sealed_secrets.SECTION, declared, "sops")
+        return {
+            name: sealed_secrets.resolve(each, self._groups, where[name]) for name, each in declared.items()
+        }
 
     def _releases(self) -> dict[str, Release]:
-        found = {}
-        for name, each in self._declared.releases.items():
-            path = (releases.SECTION, name)
-            where = f"{tree.mark(self._root, path)}: {tree.dotted(path)}"
-            found[name] = releases.resolve(each, self._groups, where)
-        return found
+        declared = self._declared.releases
+        where = self._where(releases.SECTION, declared)
+        return {name: releases.resolve(each, self._groups, where[name]) for name, each in declared.items()}
 
-    def _contexts(self) -> dict[str, str]:
-        """The line and path of each image's context."""
-        paths = {name: (images.SECTION, name, "context") for name in self._declared.images}
+    def _where(self, section: str, names: Iterable[str], *key: str) -> dict[str, str]:
+        """The line and path of each of these, or of a key of each."""
+        paths = {name: (section, name, *key) for name in names}
         return {name: f"{tree.mark(self._root, path)}: {tree.dotted(path)}" for name, path in paths.items()}
 
     def _refuse_twice(self, propagations: Mapping[str, Propagation]) -> None:

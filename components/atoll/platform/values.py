@@ -255,7 +255,8 @@ GrantOperation = Annotated[
     _one_of(grants.OPERATIONS),
     Expected("an operation of KMS, such as Decrypt or GenerateDataKey", grants.OPERATIONS),
 ]
-ChartField = Annotated[str, _one_of(source.NAMED), Expected(choice(source.NAMED), source.NAMED)]
+CHART_FIELDS = ("publication", *source.NAMED, "registry")
+ChartField = Annotated[str, _one_of(CHART_FIELDS), Expected(choice(CHART_FIELDS), CHART_FIELDS)]
 Platform = Annotated[
     str, Field(pattern=r"^[a-z0-9]+/[a-z0-9]+(/v\d+)?$"), Expected("a platform, such as linux/arm64")
 ]

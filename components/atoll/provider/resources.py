@@ -8,7 +8,7 @@ from atoll.core.effect import Effect
 from atoll.core.errors import ArgsError
 
 EFFECTS = {
-    "ChartPublication": "atoll.charts.publication_effects:ChartPublication",
+    "ChartPublication": "atoll.provider.charts:publication",
     "ChartValues": "atoll.charts.release_effects:ChartValues",
     "EcrRegistry": "atoll.registry.ecr_effects:EcrRegistry",
     "EcrRepository": "atoll.registry.ecr_effects:EcrRepository",
@@ -25,6 +25,7 @@ EFFECTS = {
     "PropagationStatus": "atoll.federation.delivery_effects:PropagationStatus",
     "PullSecret": "atoll.registry.pull_secret_effects:PullSecret",
     "ReleasedObjects": "atoll.charts.release_effects:ReleasedObjects",
+    "RenderedChart": "atoll.provider.charts:rendered",
     "SealedSecret": "atoll.secrets.sealed_effects:SealedSecret",
 }
 """By class name, where the effect is: `module:attribute`; imported when first needed, so that starting is fast.

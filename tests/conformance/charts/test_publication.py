@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from atoll.charts import publishing
-from atoll.charts.publication_effects import ChartPublication
 from atoll.core.effect import Context, Seen
 from atoll.core.errors import ArgsError, RefusedError, SettingsError
 from atoll.host import Environment
+from atoll.provider import resources
 from atoll.toolchain import cache
 from conformance.kubernetes.programs import Program
 from harness import charts
@@ -68,7 +68,7 @@ def inputs(folder, destination, runner, tmp_path, monkeypatch):
 
 
 def test_what_is_gone_from_the_registry_is_found_to_be(inputs):
-    effect, context = ChartPublication(), Context()
+    effect, context = resources.effect("ChartPublication"), Context()
     made = effect.create("crab", inputs, context)
 
     assert effect.read(made.id, inputs, made.outputs, context) == Seen(inputs, made.outputs)
@@ -77,7 +77,7 @@ def test_what_is_gone_from_the_registry_is_found_to_be(inputs):
 
 
 def test_a_file_that_belongs_to_no_chart_changes_nothing(inputs, tmp_path):
-    effect = ChartPublication()
+    effect = resources.effect("ChartPublication")
     (tmp_path / "crab" / ".helmignore").write_text("*.bak\n")
     made = effect.create("crab", inputs, Context()).outputs
     (tmp_path / "crab" / "values.bak").write_text("x")
@@ -88,7 +88,7 @@ def test_a_file_that_belongs_to_no_chart_changes_nothing(inputs, tmp_path):
 
 
 def test_what_is_wrong_with_a_chart_is_told_by_the_preview_of_its_publication(inputs, tmp_path):
-    effect = ChartPublication()
+    effect = resources.effect("ChartPublication")
     effect.refuse(inputs, {})
     made = effect.create("crab", inputs, Context()).outputs
     _edit(tmp_path, "templates/deployment.yaml", "allowPrivilegeEscalation: false", "privileged: true")
@@ -106,13 +106,15 @@ def test_what_is_wrong_with_a_chart_is_told_by_the_preview_of_its_publication(in
     [({"chart": "nix"}, "chart"), ({"repository": "https://registry.example"}, "repository")],
 )
 def test_an_input_that_does_not_fit_is_named(change, property_, inputs):
-    assert [each.name for each in ChartPublication().check({**inputs, **change})] == [property_]
-    assert ChartPublication().check({"authority": ""}) == []
+    assert [each.name for each in resources.effect("ChartPublication").check({**inputs, **change})] == [
+        property_
+    ]
+    assert resources.effect("ChartPublication").check({"authority": ""}) == []
 
 
 def test_a_file_of_logins_that_is_not_there_is_told(inputs):
     with pytest.raises(ArgsError, match=r"logins: found .nix\.json."):
-        ChartPublication().create("crab", {**inputs, "logins": "nix.json"}, Context())
+        resources.effect("ChartPublication").create("crab", {**inputs, "logins": "nix.json"}, Context())
 
 
 def _edit(folder, name, old, new):
