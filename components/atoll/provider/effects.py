@@ -1,4 +1,4 @@
-"""pulumi-resource-atoll: what Pulumi's own providers cannot do, served from the domains' effects.
+"""Plugins whose resources are effects: the calls of the engine, taken apart and handed to the one that is meant.
 
 State is `{**inputs, **outputs}`.
 """
@@ -9,18 +9,26 @@ from typing import Any
 
 from google.protobuf import empty_pb2
 
-from atoll.core import naming
 from atoll.core.effect import Context, Effect, Outcome, Values
 from atoll.core.errors import AtollError
-from atoll.provider import diffs, protocol, resources, server, values, versions
+from atoll.provider import diffs, protocol, server, values
 from atoll.provider.plugin import InitFailedError, Plugin
 
 
-class AtollPlugin(Plugin):
-    """Serves every effect of the table in `resources`."""
+class EffectPlugin(Plugin):
+    """The base of a plugin that serves effects."""
 
-    name = naming.PACKAGE
-    version = versions.ATOLL
+    def _effect(self, request: Any) -> Effect:
+        """The effect of a resource, by its type, which is the last in the URN's chain of parents."""
+        return self.effect(str(request.type or request.urn.split("::")[2].rsplit("$", 1)[-1]))
+
+    def effect(self, token: str) -> Effect:
+        """The effect behind a type of resource, `package:module:Class`."""
+        raise NotImplementedError
+
+    def replaces(self, effect: Effect, name: str, old: Values, new: Values) -> bool:  # noqa: ARG002 - for those whose values decide
+        """Whether the change of an input makes a new resource."""
+        return name in effect.replace_on
 
     def check(self, request: Any) -> Any:
         """Asks the effect what does not fit; what is not known yet is left to the next check."""
@@ -28,17 +36,17 @@ class AtollPlugin(Plugin):
         failures = [
             # Named in the reason: for a property of its own the engine prints the value, be it secret or not.
             protocol.provider.CheckFailure(reason=f"{failure.name}: {failure.reason}")
-            for failure in _effect(request).check(known)
+            for failure in self._effect(request).check(known)
         ]
         return protocol.provider.CheckResponse(inputs=values.whole(request.news), failures=failures)
 
     def diff(self, request: Any) -> Any:
         """Compares the old inputs with the new, and asks the effect whether what is there grew stale."""
-        effect = _effect(request)
+        effect = self._effect(request)
         old, new = values.plain(request.old_inputs), values.plain(request.news)
         changed = _changed(effect, old, new)
         found = [
-            (path, change, path[0] in effect.replace_on)
+            (path, change, self.replaces(effect, str(path[0]), old, new))
             for path, change in diffs.changes(old, new)
             if path[0] in changed
         ]
@@ -52,7 +60,7 @@ class AtollPlugin(Plugin):
 
     def create(self, request: Any) -> Any:
         """Ensures the thing."""
-        effect, inputs = _effect(request), values.decode(request.properties)
+        effect, inputs = self._effect(request), values.decode(request.properties)
         if request.preview:
             effect.refuse(_known(inputs.value), {})
             state = _state(effect, inputs, dict.fromkeys(effect.outputs, values.UNKNOWN))
@@ -64,7 +72,7 @@ class AtollPlugin(Plugin):
 
     def update(self, request: Any) -> Any:
         """Makes the thing fit its new inputs; a preview knows every output that they do not change."""
-        effect, inputs = _effect(request), values.decode(request.news)
+        effect, inputs = self._effect(request), values.decode(request.news)
         old, outputs = values.plain(request.old_inputs), _outputs(effect, request.olds)
         if request.preview:
             effect.refuse(_known(inputs.value), outputs)
@@ -78,7 +86,7 @@ class AtollPlugin(Plugin):
 
     def read(self, request: Any) -> Any:
         """Compares with the world; where that does not answer or lets nobody in, the state does, with a warning."""
-        effect = _effect(request)
+        effect = self._effect(request)
         inputs = _written(effect, request)
         outputs = _outputs(effect, request.properties)
         try:
@@ -104,7 +112,7 @@ class AtollPlugin(Plugin):
 
     def delete(self, request: Any) -> Any:
         """Removes the thing."""
-        effect, old = _effect(request), values.plain(request.old_inputs)
+        effect, old = self._effect(request), values.plain(request.old_inputs)
         effect.delete(request.id, old, _outputs(effect, request.properties), self._context(request.urn))
         return empty_pb2.Empty()
 
@@ -115,12 +123,6 @@ class AtollPlugin(Plugin):
             cancelled=self.engine.cancelled,
             owner=_owner(urn),
         )
-
-
-def _effect(request: Any) -> Effect:
-    """The effect of a resource, by the class in its type; the type is the last in the URN's chain of parents."""
-    token = request.type or request.urn.split("::")[2].rsplit("$", 1)[-1]
-    return resources.effect(token.rsplit(":", 1)[-1])
 
 
 def _known(inputs: Values) -> Values:
