@@ -26,6 +26,7 @@ from atoll.platform.values import (
     Nodes,
     Operations,
     Platform,
+    Plugins,
     Pointer,
     Policy,
     Priority,
@@ -300,3 +301,4 @@ class Declaration(Declared):
     registries: dict[str, Registry] = Field(default_factory=dict)
     images: dict[str, Image] = Field(default_factory=dict)
     releases: dict[str, Release] = Field(default_factory=dict)
+    plugins: list[Plugins] = Field(default_factory=list)

@@ -216,6 +216,8 @@ class Release:
 class Inventory:
     """One environment. `project` is the checkout, `groups` are the names of each group's clusters, sorted.
 
+    `plugins` are those of the engine that the program uses beside what the inventory declares.
+
     No `state` is the folder of the environment on this machine.
     """
 
@@ -232,6 +234,7 @@ class Inventory:
     registries: Mapping[str, Registry] = field(default_factory=dict)
     images: Mapping[str, Image] = field(default_factory=dict)
     releases: Mapping[str, Release] = field(default_factory=dict)
+    plugins: tuple[str, ...] = ()
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -244,4 +247,5 @@ class Inventory:
             IMAGE_PLUGIN: bool(self.images),
             "helm": bool(self.releases),
         }
-        return tuple(name for name, is_used in wanted.items() if is_used)
+        asked = (f"pulumi-resource-{name}" for name in self.plugins)
+        return (*(name for name, is_used in wanted.items() if is_used), *asked)

@@ -169,6 +169,7 @@ class _Resolver:
             },
             images=images.resolved(self._declared.images, self._contexts()),
             kms=Kms(str(kms.driver), kms.key or "", kms.region or "", kms.endpoint),
+            plugins=tuple(dict.fromkeys(map(str, self._declared.plugins))),
             state=State(state.bucket, state.region, state.endpoint) if state else None,
         )
 
