@@ -53,3 +53,11 @@ class ImageBuilder(Resource):
     outputs: ClassVar[tuple[str, ...]] = ("instance",)
     instance: pulumi.Output[str]
     """What buildx calls it."""
+
+
+class CopiedImage(Resource):
+    """An image that was copied from one registry to another."""
+
+    outputs: ClassVar[tuple[str, ...]] = ("ref",)
+    ref: pulumi.Output[str]
+    """What it is called by in the other one."""
