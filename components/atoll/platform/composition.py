@@ -27,6 +27,8 @@ from atoll.registry import (
     BuilderArgs,
     Image,
     ImageArgs,
+    ImageCopy,
+    ImageCopyArgs,
     PullSecret,
     PullSecretArgs,
     Registry,
@@ -75,6 +77,10 @@ class Platform:
         }
         self.builders = self._builders(declared)
         self.images = {name: Image(name, self._image(settings)) for name, settings in declared.images.items()}
+        self.image_copies = {
+            name: ImageCopy(name, self._image_copy(settings))
+            for name, settings in declared.image_copies.items()
+        }
         self._pull_secrets(declared)
         self._declared = declared
         carried = {name: each for name, each in declared.releases.items() if not each.hooks}
@@ -102,7 +108,10 @@ class Platform:
                 name: {"kind": str(registry.kind), "address": registry.address}
                 for name, registry in self.registries.items()
             },
-            "images": {name: {"ref": image.ref} for name, image in self.images.items()},
+            "images": {
+                **{name: {"ref": image.ref} for name, image in self.images.items()},
+                **{name: {"ref": copy.ref} for name, copy in self.image_copies.items()},
+            },
             "keys": {name: {"alias": key.alias, "arn": key.arn} for name, key in self.keys.items()},
         }
 
@@ -233,6 +242,10 @@ class Platform:
         if settings.cache:
             args["cache"] = self.repositories[settings.registry, settings.cache]
         return args | cast("ImageArgs", settings.settings)
+
+    def _image_copy(self, settings: inventory.ImageCopy) -> ImageCopyArgs:
+        target = self.repositories[settings.registry, settings.repository]
+        return ImageCopyArgs(source=settings.source, target=target, tags=settings.tags)
 
     def _pull_secrets(self, declared: inventory.Inventory) -> None:
         """The Secrets by which clusters pull, each with the propagation that carries it."""

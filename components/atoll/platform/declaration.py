@@ -268,12 +268,13 @@ class Registry(Declared):
 
 
 class Image(Declared):
-    """An image that is built from a folder of the checkout and pushed to a repository of one of `registries`.
+    """An image that is built from a folder of the checkout, or copied from another registry, to a repository of `registries`.
 
-    `builder` is one that was made with buildx, `cache` a repository of the same registry for its layers.
+    `from` names one by digest. `builder` is one that was made with buildx, `cache` a repository of the same registry for its layers.
     """
 
-    context: Text
+    context: Text | None = None
+    from_: Text | None = Field(default=None, alias="from")
     registry: Name
     repository: Name
     dockerfile: Text | None = None

@@ -197,6 +197,16 @@ class Image:
 
 
 @dataclass(frozen=True)
+class ImageCopy:
+    """An image that is copied: `source` names it by digest, `registry` and `repository` are where to."""
+
+    source: str
+    registry: str
+    repository: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Release:
     """A chart of some clusters, by sorted names: `chart` is a `ChartSource` of atoll.charts.
 
@@ -233,6 +243,7 @@ class Inventory:
     state: State | None = None
     registries: Mapping[str, Registry] = field(default_factory=dict)
     images: Mapping[str, Image] = field(default_factory=dict)
+    image_copies: Mapping[str, ImageCopy] = field(default_factory=dict)
     releases: Mapping[str, Release] = field(default_factory=dict)
     plugins: tuple[str, ...] = ()
 

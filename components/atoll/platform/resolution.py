@@ -168,6 +168,7 @@ class _Resolver:
                 for name, each in self._declared.registries.items()
             },
             images=images.resolved(self._declared.images, self._contexts()),
+            image_copies=images.copied(self._declared.images),
             kms=Kms(str(kms.driver), kms.key or "", kms.region or "", kms.endpoint),
             plugins=tuple(dict.fromkeys(map(str, self._declared.plugins))),
             state=State(state.bucket, state.region, state.endpoint) if state else None,
