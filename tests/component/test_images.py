@@ -206,6 +206,7 @@ def test_an_inventory_has_one_builder_for_each_that_its_images_name():
             "other": inventory.Registry("oci"),
         },
         images={"one": image("a"), "two": image("b"), "three": image("c", "far")},
+        image_copies={"four": inventory.ImageCopy(f"r/d@sha256:{'1' * 64}", "main", "team/app", ("d",))},
     )
     found = recording.record(lambda: Platform(declared), "dev")
 
@@ -221,3 +222,6 @@ def test_an_inventory_has_one_builder_for_each_that_its_images_name():
         "two-image": ("b", ["main-team/app-oci/uri:b"]),
         "three-image": ("c", ["main-team/app-oci/uri:c"]),
     }
+    (copied,) = found.of_type("atoll:index:CopiedImage")
+    assert copied.name == "four-copied"
+    assert (plain(copied.inputs)["target"], plain(copied.inputs)["tags"]) == ("main-team/app-oci/uri", ["d"])

@@ -6,6 +6,7 @@ import io
 import json
 import ssl
 import tarfile
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import urllib3
 from atoll.registry.logins import Login
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
@@ -43,15 +45,30 @@ class Pusher:
             timeout=30,
         )
 
-    def push(self, repository: str, tag: str, layer: bytes = b"layer") -> str:
+    def push(self, repository: str, tag: str, layer: bytes = b"layer", config: bytes = b"{}") -> str:
         """Pushes an image of one layer; returns its digest."""
-        config = b"{}"
         for blob in (config, layer):
             self.blob(repository, blob)
         content = manifest(config, layer)
         answer = self._request(
             "PUT", f"/v2/{repository}/manifests/{tag}", content, {"Content-Type": MANIFEST}
         )
+        assert answer.status == 201, answer.data
+        return str(answer.headers["Docker-Content-Digest"])
+
+    def index(self, repository: str, tag: str, platforms: Mapping[str, bytes]) -> str:
+        """Pushes an image for each architecture, of one layer each, and an index of them; returns its digest."""
+        described = []
+        for name, layer in platforms.items():
+            digest_of = self.push(repository, f"{tag}-{name}", layer)
+            content = manifest(b"{}", layer)
+            platform = {"architecture": name, "os": "linux"}
+            described.append(
+                {"mediaType": MANIFEST, "digest": digest_of, "size": len(content), "platform": platform}
+            )
+        content = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": described}).encode()
+        headers = {"Content-Type": INDEX}
+        answer = self._request("PUT", f"/v2/{repository}/manifests/{tag}", content, headers)
         assert answer.status == 201, answer.data
         return str(answer.headers["Docker-Content-Digest"])
 
@@ -146,5 +163,16 @@ def manifest(config: bytes, layer: bytes) -> bytes:
                 "size": len(layer),
             }
         ],
+    }
+    return json.dumps(described).encode()
+
+
+def runnable(layer: bytes, *words: str) -> bytes:
+    """The configuration of an image that runs a program of its one layer."""
+    described = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {"Entrypoint": list(words), "Env": ["PATH=/", "FROM_IMAGE=1"], "Labels": {"of": "image"}},
+        "rootfs": {"type": "layers", "diff_ids": [digest(layer)]},
     }
     return json.dumps(described).encode()

@@ -21,7 +21,7 @@ _OUTPUTS = (
     *("access", "endpoint", "identifier", "authority", "token", "impersonatorToken"),
     *("arn", "keyId"),
     *("data", "revision", "sources"),
-    *("address", "uri", "instance"),
+    *("address", "uri", "instance", "ref"),
     *("reference", "manifests"),
 )
 

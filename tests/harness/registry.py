@@ -30,7 +30,8 @@ class Registry:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
-        self._authority = x509.authority("registry")
+        # Another name than the certificate's: OpenSSL takes equal ones for a signature of its own.
+        self._authority = x509.authority("registry authority")
         self.certify()
 
     @property
@@ -83,7 +84,7 @@ class Registry:
         return {
             "version": 0.1,
             "log": {"level": "info"},
-            "storage": {"filesystem": {"rootdirectory": str(self._storage)}},
+            "storage": {"filesystem": {"rootdirectory": str(self._storage)}, "delete": {"enabled": True}},
             "http": {"addr": self.host, "secret": "of-tests", "tls": tls},
             "auth": {"htpasswd": {"realm": "tests", "path": str(self._folder / "htpasswd")}},
         }

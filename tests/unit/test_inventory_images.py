@@ -6,7 +6,7 @@ import pytest
 
 from atoll.core.errors import ArgsError, SettingsError, UnavailableError
 from atoll.platform import load, preflight
-from atoll.platform.inventory import Image
+from atoll.platform.inventory import Image, ImageCopy
 from atoll.secrets import sealed_secret
 
 _PLANE = "controlPlane: {driver: local}\nclusters: {lagoon: {driver: local}}\n"
@@ -60,6 +60,20 @@ images:
             },
         ),
     }
+
+
+def test_an_image_that_is_copied_needs_no_builder_and_has_no_usual_tag(loaded):
+    source = f"r.example.com/app@sha256:{'1' * 64}"
+    copied = f"{{from: '{source}', registry: main, repository: team/app"
+
+    found = loaded(f"images:\n  bare: {copied}}}\n  tagged: {copied}, tags: ['1']}}\n")
+
+    assert found.image_copies == {
+        "bare": ImageCopy(source, "main", "team/app", ()),
+        "tagged": ImageCopy(source, "main", "team/app", ("1",)),
+    }
+    assert found.images == {}
+    assert found.programs == ()
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,10 @@ registries:
         ("", ()),
         ("registries: {cloud: {kind: ecr}}", ()),
         ("registries: {cloud: {kind: ecr}, main: {kind: oci}}", ("registry",)),
+        ("plugins: [docker, docker]", ("pulumi-resource-docker",)),
     ],
 )
-def test_the_program_of_registries_is_wanted_where_one_is_of_this_machine(loaded, text, programs):
+def test_the_program_of_registries_and_the_plugin_for_docker_are_wanted_where_they_are_used(
+    loaded, text, programs
+):
     assert loaded(text).programs == programs

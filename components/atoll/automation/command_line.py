@@ -119,9 +119,9 @@ def drift(
     diff: Annotated[bool, typer.Option("--diff", help="Name the properties that drifted.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is live otherwise than the last run left it, and change nothing.
+    """Say what has drifted, and change nothing.
 
-    What drifted is put back by `atoll up`. Exit code 6: something did.
+    That is what is live otherwise than the last run left it. What drifted is put back by `atoll up`. Exit code 6: something did.
     """
     report = running.drift(words.environment(env), Screen(diff=diff, quiet=as_json))
     words.finish(report.values() if as_json else None, report.code)

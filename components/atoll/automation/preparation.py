@@ -37,7 +37,7 @@ def prepare(
     """
     tools = toolchain.ensure(progress=lambda event: screen.say(str(event)))
     more = list(programs)
-    toolchain.ensure(more, lambda event: screen.say(str(event)))
+    toolchain.ensure(filter(plugins.is_built, more), lambda event: screen.say(str(event)))
     environment.create()
     toolchain.place(environment.bin)
     if told := checkpoints.mend(environment):

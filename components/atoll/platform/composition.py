@@ -28,6 +28,8 @@ from atoll.registry import (
     BuilderArgs,
     Image,
     ImageArgs,
+    ImageCopy,
+    ImageCopyArgs,
     PullSecret,
     PullSecretArgs,
     Registry,
@@ -77,12 +79,17 @@ class Platform:
         }
         self.builders = self._builders(declared)
         self.images = {name: Image(name, self._image(settings)) for name, settings in declared.images.items()}
+        self.image_copies = {
+            name: ImageCopy(name, self._image_copy(settings))
+            for name, settings in declared.image_copies.items()
+        }
         self._pull_secrets(declared)
         self._declared = declared
         self.publications = {
             name: self._publication(name, settings) for name, settings in declared.publications.items()
         }
-        self._parts = Parts(declared, self.registries, self.repositories, self.publications, self.images)
+        self._named: dict[str, Image | ImageCopy] = {**self.images, **self.image_copies}
+        self._parts = Parts(declared, self.registries, self.repositories, self.publications, self._named)
         carried = {name: each for name, each in declared.releases.items() if not each.hooks}
         self.carried = {
             name: Propagation(releases.propagation(name), self._rendered(name, settings))
@@ -109,7 +116,7 @@ class Platform:
                 for name, registry in self.registries.items()
             },
             "publications": {name: {"ref": each.reference} for name, each in self.publications.items()},
-            "images": {name: {"ref": image.ref} for name, image in self.images.items()},
+            "images": {name: {"ref": each.ref} for name, each in self._named.items()},
             "keys": {name: {"alias": key.alias, "arn": key.arn} for name, key in self.keys.items()},
         }
 
@@ -248,6 +255,10 @@ class Platform:
                 id_: self.sealed_secrets[name].value(key) for id_, (name, key) in settings.secrets.items()
             }
         return args | cast("ImageArgs", settings.settings)
+
+    def _image_copy(self, settings: inventory.ImageCopy) -> ImageCopyArgs:
+        target = self.repositories[settings.registry, settings.repository]
+        return ImageCopyArgs(source=settings.source, target=target, tags=settings.tags)
 
     def _pull_secrets(self, declared: inventory.Inventory) -> None:
         """The Secrets by which clusters pull, each with the propagation that carries it."""

@@ -26,6 +26,7 @@ from atoll.platform.values import (
     Nodes,
     Operations,
     Platform,
+    Plugins,
     Pointer,
     Policy,
     Priority,
@@ -268,13 +269,15 @@ class Registry(Declared):
 
 
 class Image(Declared):
-    """An image that is built from a folder of the checkout and pushed to a repository of one of `registries`.
+    """An image that is built from a folder of the checkout, or copied from another registry, to a repository of `registries`.
 
+    `from` names one by digest.
     `builder` is one that was made with buildx, `cache` a repository of the same registry for its layers, `secrets` are
     values of `sealedSecrets` by their ids in the Dockerfile.
     """
 
-    context: Text
+    context: Text | None = None
+    from_: Text | None = Field(default=None, alias="from")
     registry: Name
     repository: Name
     dockerfile: Text | None = None
@@ -312,3 +315,4 @@ class Declaration(Declared):
     images: dict[str, Image] = Field(default_factory=dict)
     publications: dict[str, Publication] = Field(default_factory=dict)
     releases: dict[str, Release] = Field(default_factory=dict)
+    plugins: list[Plugins] = Field(default_factory=list)

@@ -2,14 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from pydantic.alias_generators import to_camel
+
 from atoll.core import naming
+from atoll.core.errors import ArgsError
 from atoll.platform import inventory, targets
 from atoll.platform.checks import Finding
 from atoll.platform.declaration import Declaration, Image
 from atoll.platform.problems import choice, shown
+from atoll.registry.references import ImageRef
 
 SECTION = "images"
 _BUILDER = "builder"
+_OF_BUILDS = frozenset(
+    {"build_args", "builder", "cache", "dockerfile", "labels", "platforms", "secrets", "target"}
+)
 
 
 def builder(existing: str) -> str:
@@ -24,6 +31,7 @@ def problems(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
         yield from targets.outside(path, {"context": image.context, "dockerfile": image.dockerfile})
         if image.builder and (problem := naming.dns_label_problem(image.builder)):
             yield (*path, "builder"), f"found {shown(image.builder)}; {problem}"
+        yield from _origin(path, image)
         repositories = {"repository": image.repository, "cache": image.cache}
         yield from targets.missing(path, declared, image.registry, repositories)
         for id_, source in image.secrets.items():
@@ -48,20 +56,51 @@ def _secret(source: tuple[str, str], declared: Declaration) -> str | None:
     )
 
 
+def _origin(path: tuple[str, str], image: Image) -> Iterator[Finding]:
+    """An image is built or copied, and nothing is said of a build that is none."""
+    if (image.context is None) is (image.from_ is None):
+        found = "both context and from" if image.from_ else "neither context nor from"
+        yield path, f"found {found}; expected one of them"
+    if image.from_ is None:
+        return
+    try:
+        ImageRef.parse(image.from_)
+    except ArgsError as error:
+        yield (*path, "from"), str(error)
+    others = _OF_BUILDS & image.model_fields_set
+    if image.context is None and others:
+        listed = ", ".join(sorted(map(to_camel, others)))
+        yield path, f"found {listed}; expected none beside from (a copy is what its source is)"
+
+
 def _twice(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
     """Images of one repository with one tag, which would come to mean now the one and now the other."""
     seen: dict[tuple[str, str, str], str] = {}
     for name in whole:
         image = declared.images[name]
-        for tag in image.tags:
+        for tag in _tags(image):
             first = seen.setdefault((image.registry, image.repository, tag), name)
             if first != name:
                 text = f"found {tag!r}, a tag of {SECTION}.{first} in the same repository; expected one of its own"
                 yield (SECTION, name, "tags"), text
 
 
+def _tags(image: Image) -> list[str]:
+    """The tags of an image; one that is copied has no usual one."""
+    return image.tags if image.from_ is None or "tags" in image.model_fields_set else []
+
+
+def copied(declared: Mapping[str, Image]) -> dict[str, inventory.ImageCopy]:
+    """The images that are copied."""
+    return {
+        name: inventory.ImageCopy(image.from_, image.registry, image.repository, tuple(_tags(image)))
+        for name, image in declared.items()
+        if image.from_ is not None
+    }
+
+
 def resolved(declared: Mapping[str, Image], where: Mapping[str, str]) -> dict[str, inventory.Image]:
-    """The images; `where` is the line and path that declare each one's context."""
+    """The images that are built; `where` is the line and path that declare each one's context."""
     return {
         name: inventory.Image(
             context=image.context,
@@ -78,4 +117,5 @@ def resolved(declared: Mapping[str, Image], where: Mapping[str, str]) -> dict[st
             declared=where[name],
         )
         for name, image in declared.items()
+        if image.context is not None
     }

@@ -199,6 +199,16 @@ class Image:
 
 
 @dataclass(frozen=True)
+class ImageCopy:
+    """An image that is copied: `source` names it by digest, `registry` and `repository` are where to."""
+
+    source: str
+    registry: str
+    repository: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Publication:
     """A chart of the checkout in a repository of a registry. `declared` is the line and path that say so."""
 
@@ -235,6 +245,8 @@ class Release:
 class Inventory:
     """One environment. `project` is the checkout, `groups` are the names of each group's clusters, sorted.
 
+    `plugins` are those of the engine that the program uses beside what the inventory declares.
+
     No `state` is the folder of the environment on this machine.
     """
 
@@ -251,12 +263,19 @@ class Inventory:
     registries: Mapping[str, Registry] = field(default_factory=dict)
     images: Mapping[str, Image] = field(default_factory=dict)
     publications: Mapping[str, Publication] = field(default_factory=dict)
+    image_copies: Mapping[str, ImageCopy] = field(default_factory=dict)
     releases: Mapping[str, Release] = field(default_factory=dict)
+    plugins: tuple[str, ...] = ()
+
+    @property
+    def every_image(self) -> dict[str, "Image | ImageCopy"]:
+        """The images that are built and those that are copied; no two have one name."""
+        return {**self.images, **self.image_copies}
 
     @property
     def image_repositories(self) -> dict[str, str]:
         """The repository of each image, without its registry."""
-        return {name: image.repository for name, image in self.images.items()}
+        return {name: each.repository for name, each in self.every_image.items()}
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -269,4 +288,5 @@ class Inventory:
             IMAGE_PLUGIN: bool(self.images),
             "helm": bool(self.releases or self.publications),
         }
-        return tuple(name for name, is_used in wanted.items() if is_used)
+        asked = (f"pulumi-resource-{name}" for name in self.plugins)
+        return (*(name for name, is_used in wanted.items() if is_used), *asked)

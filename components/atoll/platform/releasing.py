@@ -17,7 +17,7 @@ from atoll.core import naming
 from atoll.helm import Chart, Login
 from atoll.platform import image_values
 from atoll.platform.inventory import Inventory, Publication, Release
-from atoll.registry import Image, Registry, Repository, access
+from atoll.registry import Image, ImageCopy, Registry, Repository, access
 
 _ROLE = "chart"
 _OCI = "oci://"
@@ -31,7 +31,7 @@ class Parts:
     registries: Mapping[str, Registry]
     repositories: Mapping[tuple[str, str], Repository]
     publications: Mapping[str, ChartPublication]
-    images: Mapping[str, Image]
+    images: Mapping[str, Image | ImageCopy]
 
     def values(self, settings: Release) -> Any:
         """The values of a release, with outputs for its images."""
@@ -42,7 +42,7 @@ class Parts:
         return image_values.filled(settings.values, found, lambda pieces: pulumi.Output.concat(*pieces))
 
     def _repository(self, image: str) -> Repository:
-        settings = self.declared.images[image]
+        settings = self.declared.every_image[image]
         return self.repositories[settings.registry, settings.repository]
 
 

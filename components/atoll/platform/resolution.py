@@ -177,7 +177,9 @@ class _Resolver:
             publications=publications.resolved(
                 self._declared.publications, self._where(publications.SECTION, self._declared.publications)
             ),
+            image_copies=images.copied(self._declared.images),
             kms=Kms(str(kms.driver), kms.key or "", kms.region or "", kms.endpoint),
+            plugins=tuple(dict.fromkeys(map(str, self._declared.plugins))),
             state=State(state.bucket, state.region, state.endpoint) if state else None,
         )
 

@@ -51,6 +51,12 @@ def Expected(  # noqa: N802 - it reads as an annotation
     return WrapValidator(checked)
 
 
+class Plugin(StrEnum):
+    """A plugin of the engine that a program may use beside what its inventory declares."""
+
+    DOCKER = "docker"
+
+
 class Driver(StrEnum):
     """Who brings a cluster or the control plane."""
 
@@ -210,6 +216,7 @@ LabelValue = Annotated[
 ]
 Drivers = Annotated[Driver, Field(strict=False), Expected(choice(Driver), Driver)]
 Keepers = Annotated[Keeper, Field(strict=False), Expected(choice(Keeper), Keeper)]
+Plugins = Annotated[Plugin, Field(strict=False), Expected(choice(Plugin), Plugin)]
 RegistryKinds = Annotated[RegistryKind, Field(strict=False), Expected(choice(RegistryKind), RegistryKind)]
 Mutabilities = Annotated[TagMutability, Field(strict=False), Expected(choice(TagMutability), TagMutability)]
 Encryptions = Annotated[

@@ -69,6 +69,17 @@ _WANTED = (
         "kubernetes", versions.KUBERNETES, "atoll.provider.kubernetes.plugin:KubernetesPlugin", ours=False
     ),
 )
+_ON_DEMAND = {
+    f"{_PROGRAM}docker": _Wanted(
+        "docker", versions.DOCKER, "atoll.provider.docker.plugin:DockerPlugin", ours=False
+    )
+}
+"""Those that an engine home has where somebody asks for them, by what they are called as programs."""
+
+
+def is_built(program: str) -> bool:
+    """Whether the toolchain has a program, and not the engine's own way to plugins."""
+    return program not in _ON_DEMAND
 
 
 def install(
@@ -77,7 +88,8 @@ def install(
     """Installs what is missing; safe to call again and by two processes at once.
 
     `env` is the whole environment of the `pulumi` program, which is asked once whether it can download the
-    official plugins. Those among the `programs` that are plugins are built instead: they are the official ones too.
+    official plugins. Of the `programs` those that are plugins are installed too: built, which makes them official ones, or
+    chosen as the others are.
 
     Raises:
         UnavailableError: an official plugin was chosen before, is gone, and cannot be downloaded again.
@@ -85,7 +97,12 @@ def install(
     files.folder(engine_home / "plugins")
     with files.locked(engine_home / "plugins.lock"):
         plugins = [_install(wanted, engine_home, pulumi, env) for wanted in _WANTED]
-        return plugins + [_built(each, engine_home) for each in programs if each.startswith(_PROGRAM)]
+        for program in programs:
+            if wanted := _ON_DEMAND.get(program):
+                plugins.append(_install(wanted, engine_home, pulumi, env))
+            elif program.startswith(_PROGRAM):
+                plugins.append(_built(program, engine_home))
+        return plugins
 
 
 def installed(engine_home: Path) -> list[Plugin]:

@@ -10,6 +10,7 @@ from atoll.core.errors import ArgsError
 EFFECTS = {
     "ChartPublication": "atoll.provider.charts:publication",
     "ChartValues": "atoll.charts.release_effects:ChartValues",
+    "CopiedImage": "atoll.registry.copy_effects:CopiedImage",
     "EcrRegistry": "atoll.registry.ecr_effects:EcrRegistry",
     "EcrRepository": "atoll.registry.ecr_effects:EcrRepository",
     "ExistingCluster": "atoll.cluster.effects:ExistingCluster",

@@ -7,6 +7,7 @@ from .component import (
     ReplicationRule,
 )
 from .image import Image, ImageArgs
+from .image_copy import ImageCopy, ImageCopyArgs
 from .kinds import RegistryKind
 from .pull_secret import PullSecret, PullSecretArgs
 from .references import ImageRef
@@ -18,6 +19,8 @@ __all__ = [
     "Encryption",
     "Image",
     "ImageArgs",
+    "ImageCopy",
+    "ImageCopyArgs",
     "ImageRef",
     "Kaniko",
     "PullSecret",

@@ -51,6 +51,11 @@ def split(named: str) -> tuple[str, str]:
     return (repository, tag) if colon and "/" not in tag else (named, "")
 
 
+def is_tag(text: str) -> bool:
+    """Whether a text can be a tag."""
+    return bool(_TAG.fullmatch(text))
+
+
 def bare(text: str, digest: str | None) -> str:
     """The line that refuses a tag alone; `digest` is what it means today, where that could be found."""
     repository, tag = split(text)
@@ -61,3 +66,27 @@ def bare(text: str, digest: str | None) -> str:
         f"image {named}: found a tag alone; expected its digest, as {repository}@sha256:… (a tag can come to mean another "
         f"image). Find it: docker buildx imagetools inspect {named}"
     )
+
+
+HUB = "registry-1.docker.io"
+"""The registry of names that tell none."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a name leads: the registry's address, the repository in it, and a tag or digest there."""
+
+    address: str
+    repository: str
+    reference: str
+
+
+def place(name: str) -> Place:
+    """Where clients look for what a name means; of a tag and a digest the digest decides."""
+    named, _, digest = name.partition("@")
+    repository, tag = split(named)
+    host, slash, rest = repository.partition("/")
+    reference = digest or tag or DEFAULT_TAG
+    if slash and (host == "localhost" or "." in host or ":" in host):
+        return Place(HUB if host in {"docker.io", "index.docker.io"} else host, rest, reference)
+    return Place(HUB, repository if slash else f"library/{repository}", reference)

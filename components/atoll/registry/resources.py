@@ -61,3 +61,11 @@ class KanikoImage(Resource):
     outputs: ClassVar[tuple[str, ...]] = ("digest", "revision")
     digest: pulumi.Output[str]
     """`sha256:…`."""
+
+
+class CopiedImage(Resource):
+    """An image that was copied from one registry to another."""
+
+    outputs: ClassVar[tuple[str, ...]] = ("ref",)
+    ref: pulumi.Output[str]
+    """What it is called by in the other one."""

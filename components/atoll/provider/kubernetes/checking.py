@@ -1,11 +1,9 @@
 """What a program declares, made complete before it is compared: its name, its namespace. Pure but for discovery."""
 
-import hashlib
-import secrets
 from typing import Any
 
 from atoll.core.errors import ArgsError, UnavailableError
-from atoll.provider import protocol, values
+from atoll.provider import autonaming, values
 from atoll.provider.kubernetes import annotations, kinds, manifests
 from atoll.provider.kubernetes.connection import Connection
 from atoll.provider.kubernetes.manifests import Manifest
@@ -49,25 +47,9 @@ def _name(request: Any, metadata: Manifest, old: Manifest) -> None:
     if annotations.is_true({"metadata": old}, annotations.AUTONAMED):
         metadata["name"] = old["name"]
     else:
-        metadata["name"] = new_name(request)
+        metadata["name"] = autonaming.new_name(request, "metadata.name")
     metadata["annotations"] = dict(metadata.get("annotations") or {})
     annotations.mark(metadata, annotations.AUTONAMED)
-
-
-def new_name(request: Any) -> str:
-    """A name that the engine proposes, or one of the resource's own with a random end.
-
-    Raises:
-        ArgsError: names are not made up here.
-    """
-    options = protocol.provider.CheckRequest.AutonamingOptions
-    if request.HasField("autonaming"):
-        if request.autonaming.mode == options.DISABLE:
-            raise ArgsError("metadata.name: found none; expected a name (autonaming is disabled)")
-        if request.autonaming.proposed_name:
-            return str(request.autonaming.proposed_name)
-    seed = request.randomSeed or secrets.token_bytes(16)
-    return f"{request.name}-{hashlib.sha256(seed).hexdigest()[:8]}"
 
 
 def _namespace(manifest: Manifest, old: Manifest, connection: Connection) -> str:

@@ -13,11 +13,10 @@ from google.protobuf import empty_pb2
 from atoll.core.errors import ArgsError, AtollError, UnavailableError
 from atoll.helm import Helm, HelmError, Release, storage
 from atoll.kubernetes import Api, ApiError
-from atoll.provider import diffs, protocol, server, values
+from atoll.provider import autonaming, diffs, protocol, server, values
 from atoll.provider.engine import Engine
 from atoll.provider.kubernetes import (
     assets,
-    checking,
     connection,
     groups,
     helm_actions,
@@ -132,7 +131,7 @@ class Releases:
         if not values.has_unknown([declared.get("valueYamlFiles"), declared.get("values")]):
             inputs["values"] = helm_inputs.merged(declared)
         if not inputs.get("name"):
-            inputs["name"] = old.get("name") or checking.new_name(request)
+            inputs["name"] = old.get("name") or autonaming.new_name(request, "name")
         if not inputs.get("namespace"):
             known = self._cluster.namespace if self._cluster.known else "default"
             inputs["namespace"] = old.get("namespace") or known
