@@ -10,6 +10,7 @@ from atoll.automation import buckets, checkpoints, custody, processes, retention
 from atoll.automation.engine import Engine
 from atoll.automation.events import Message, Severity
 from atoll.automation.show import Screen
+from atoll.core.errors import UnavailableError
 from atoll.host import Environment
 from atoll.platform.inventory import Inventory, Kms, State
 from atoll.provider import plugins
@@ -29,15 +30,15 @@ def prepare(
 ) -> Prepared:
     """Brings everything up that the engine needs, taking up what is there. No `state` is the environment's folder.
 
-    `programs` are those that it uses beside the usual ones.
+    `programs` are those that it uses beside the usual ones. Where one of them cannot be had, what needs it tells so, and all
+    else goes on.
 
     Raises:
-        UnavailableError: a program cannot be had, or the KMS does not answer.
+        UnavailableError: a usual program cannot be had, or the KMS does not answer.
         IntegrityError: the keys are damaged or gone, or the state is and there is no copy.
     """
     tools = toolchain.ensure(progress=lambda event: screen.say(str(event)))
-    more = list(programs)
-    toolchain.ensure(filter(plugins.is_built, more), lambda event: screen.say(str(event)))
+    more = [name for name in programs if not plugins.is_built(name) or _had(name, screen)]
     environment.create()
     toolchain.place(environment.bin)
     if told := checkpoints.mend(environment):
@@ -58,6 +59,15 @@ def prepare(
         engine.make_stack(screen.listen, custody.url(environment, kms))
     retention.trim(environment)
     return Prepared(engine, variables)
+
+
+def _had(name: str, screen: Screen) -> bool:
+    """Whether a program is there, or can be built."""
+    try:
+        toolchain.ensure([name], lambda event: screen.say(str(event)))
+    except UnavailableError:
+        return False
+    return True
 
 
 def prepare_declared(environment: Environment, screen: Screen, inventory: Inventory) -> Prepared:

@@ -6,6 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from atoll.registry.local import buildkit
+
 CONTROL_PLANE = "control-plane"
 """The name of the control plane, beside those of the clusters."""
 EVERYWHERE = "all"
@@ -14,8 +16,6 @@ EVERYWHERE = "all"
 LOCAL_REGISTRY, REGISTRY = "oci", "registry"
 """The kind of registry that is a process of this machine, and the program of it."""
 
-BUILDER, IMAGE_PLUGIN = "buildkitd", "pulumi-resource-docker-build"
-"""The program that builds images on this machine, and the engine's plugin for it."""
 
 Manifest = dict[str, Any]
 
@@ -284,8 +284,8 @@ class Inventory:
         builds = any(not each.builder for each in self.images.values())
         wanted = {
             REGISTRY: local,
-            BUILDER: builds,
-            IMAGE_PLUGIN: bool(self.images),
+            buildkit.PROGRAM: builds,
+            buildkit.PLUGIN: bool(self.images),
             "helm": bool(self.releases or self.publications),
         }
         asked = (f"pulumi-resource-{name}" for name in self.plugins)

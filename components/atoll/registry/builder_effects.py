@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from atoll import toolchain
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import NotReadyError, RefusedError, UnavailableError
 from atoll.host import Environment, certificates
@@ -51,9 +52,18 @@ class ImageBuilder(Effect):
             return "it is gone"
         return building.stale(environment, building.seat(environment), _authorities(environment, inputs))
 
+    def refuse(self, inputs: Values, outputs: Values) -> None:  # noqa: ARG002 - the protocol's
+        """Whether anything can be built at all: the engine's plugin is what asks for it."""
+        if toolchain.find(buildkit.PLUGIN) is None:
+            raise UnavailableError(
+                f"builder {inputs['name']}: found no {buildkit.PLUGIN}; expected it, since it asks for every build. "
+                f"Run: atoll tools install {buildkit.PLUGIN}"
+            )
+
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Starts the builder, or takes up the one that is there."""
         environment, existing = Environment.current(), inputs.get("existing", "")
+        self.refuse(inputs, {})
         if not existing:
             self._refuse(environment, inputs["name"])
         instance = _instance(environment, existing)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from atoll.host import Program
 
-PROGRAM = "buildkitd"
+PROGRAM, PLUGIN = "buildkitd", "pulumi-resource-docker-build"
+"""What builds images on this machine, and the engine's plugin that asks any builder to."""
 INSTANCE = "atoll"
 """What buildx calls it."""
 _SOCKET = "buildkitd.sock"
