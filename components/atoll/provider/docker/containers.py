@@ -18,6 +18,8 @@ from atoll.provider.docker.kinds import Kind
 
 _LOOK = 0.1
 """Seconds between two looks at one that is waited for."""
+_STEADY = 1.0
+"""Seconds for which one runs before it counts: what ends at once has run for a moment too."""
 
 
 class Container(Kind):
@@ -161,11 +163,13 @@ class Container(Kind):
         healthy = bool(inputs.get("wait"))
         given = {**self.defaults, **inputs}
         limit = given["waitTimeout"] if healthy else given["containerReadRefreshTimeoutMilliseconds"] / 1000
-        end = time.monotonic() + limit
+        begin = time.monotonic()
+        end = begin + max(limit, _STEADY)
         while True:
             found = self._inspected(made)
             state = found["State"]
-            fine = not healthy or (state.get("Health") or {}).get("Status") in {"healthy", None}
+            steady = not given["mustRun"] or time.monotonic() > begin + _STEADY
+            fine = steady and (not healthy or (state.get("Health") or {}).get("Status") in {"healthy", None})
             done = state["Status"] in {"exited", "dead"} or (state["Running"] and fine)
             if done or time.monotonic() > end or context.cancelled.wait(_LOOK):
                 return found
