@@ -102,3 +102,12 @@ def _works_for(process: psutil.Process, folder: Path) -> bool:
         return process.environ().get("ATOLL_ENVIRONMENT") == str(folder)
     except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
         return False
+
+
+def changed(report: dict[str, Any]) -> set[str]:
+    """The resources that a run or a preview names, as `<type> <name>`."""
+    found = set()
+    for change in report["changes"]:
+        _, _, kind, name = change["urn"].split("::", 3)
+        found.add(f"{kind.rsplit('$', 1)[-1].rsplit(':', 1)[-1]} {name}")
+    return found

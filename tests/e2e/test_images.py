@@ -43,14 +43,6 @@ def example(checkout):
         (checkout.folder / "stacks" / f"Pulumi.{NAME}.yaml").unlink(missing_ok=True)
 
 
-def _changed(report):
-    return {
-        f"{kind.rsplit('$', 1)[-1].rsplit(':', 1)[-1]} {name}"
-        for change in report["changes"]
-        for _, _, kind, name in [change["urn"].split("::", 3)]
-    }
-
-
 def _live(checkout, member):
     """A member's Deployment once it is available as it was last written."""
     found = checkout.api(NAME, member).get(_DEPLOYMENT)
@@ -103,8 +95,8 @@ def test_an_image_goes_from_its_folder_to_the_members_by_its_digest(example):
         "Deployment control-plane-deployment.apps.store.store",
         "PropagationStatus store-release-status",
     }
-    assert _changed(checkout.report("up", NAME, "--check", code=Exit.CHANGES)) == what_uses_it
-    assert _changed(checkout.report("up", NAME)) == what_uses_it
+    assert looking.changed(checkout.report("up", NAME, "--check", code=Exit.CHANGES)) == what_uses_it
+    assert looking.changed(checkout.report("up", NAME)) == what_uses_it
     second = _outputs(checkout)
     now = second["images"]["store"]["ref"]
     assert now != ref

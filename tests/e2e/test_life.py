@@ -13,15 +13,6 @@ from harness.waiting import until
 pytestmark = pytest.mark.timeout(300)
 
 
-def changed(report):
-    """The resources that a run or a preview names, as `<type> <name>`."""
-    found = set()
-    for change in report["changes"]:
-        _, _, kind, name = change["urn"].split("::", 3)
-        found.add(f"{kind.rsplit('$', 1)[-1].rsplit(':', 1)[-1]} {name}")
-    return found
-
-
 def test_every_member_is_ready_and_runs_the_deployment_with_its_override(up):
     checkout, report = up
 
@@ -76,10 +67,10 @@ def test_another_image_is_previewed_exactly_and_reaches_each_member(up):
     }
 
     with checkout.edited("test", lambda it: it.update(vars={"image": "registry.k8s.io/pause:3.9"})):
-        assert changed(checkout.report("up", "test", "--check", code=Exit.CHANGES)) == expected
+        assert looking.changed(checkout.report("up", "test", "--check", code=Exit.CHANGES)) == expected
         report = checkout.report("up", "test")
 
-    assert changed(report) == expected
+    assert looking.changed(report) == expected
     assert {name: entry["changed"] for name, entry in report["clusters"].items()} == {
         "control-plane": 2,
         "tern": 1,
@@ -99,7 +90,7 @@ def test_more_nodes_in_one_member_touch_that_member_alone(up):
         report = checkout.report("up", "test")
         nodes = [len(checkout.api("test", name).items("v1", "Node")) for name in looking.MEMBERS]
 
-    assert changed(preview) == changed(report) == {"LocalCluster heron-local"}
+    assert looking.changed(preview) == looking.changed(report) == {"LocalCluster heron-local"}
     assert nodes == [1, 3]
     assert looking.generations(checkout, "test") == before
     checkout.report("up", "test")
@@ -137,11 +128,11 @@ def test_a_member_that_joins_and_leaves_touches_no_other(up):
         report = checkout.report("up", "test")
         wanted = looking.deployment(checkout, "test", "skua")["spec"]["replicas"]
 
-    assert changed(preview) == changed(report) == fleet | own
+    assert looking.changed(preview) == looking.changed(report) == fleet | own
     assert wanted == 2
     assert looking.generations(checkout, "test") == before
     leaving = checkout.report("up", "test")
-    assert changed(leaving) == fleet | own
+    assert looking.changed(leaving) == fleet | own
     assert looking.generations(checkout, "test") == before
     assert (checkout.environment("test").folder / "ports.json").read_text() == ports
     assert not (checkout.environment("test").clusters / "skua").exists()
@@ -199,7 +190,7 @@ def test_what_somebody_deleted_or_changed_on_the_plane_is_told_as_drift_and_put_
     assert checkout.report("drift", "test")["changes"] == []
     assert plane.get(settings)["data"] == {"level": "info"}
     assert live["clusters"]["tern"]["failed"] == 1
-    assert "Deployment control-plane-deployment.apps.beacon.light" in changed(report)
+    assert "Deployment control-plane-deployment.apps.beacon.light" in looking.changed(report)
     assert report["clusters"]["tern"]["changed"] == 1
     assert looking.replicas(checkout, "test") == {"tern": (2, 2), "heron": (1, 1)}
 

@@ -18,7 +18,6 @@ from atoll.core.errors import Exit
 from atoll.federation.local import programs
 from atoll.host import certificates, remains
 from e2e import looking
-from e2e.test_life import changed
 from harness.waiting import until
 
 pytestmark = pytest.mark.timeout(600)
@@ -76,7 +75,7 @@ def test_a_changed_pin_is_shown_and_restarts_what_ran_the_old_program_with_its_d
     waiting = _processes(newer)
     report = newer.report("up", "test")
 
-    assert changed(shown) == changed(report) == LOCAL
+    assert looking.changed(shown) == looking.changed(report) == LOCAL
     assert report["exit"] == Exit.DONE
     assert {(each["version"], each["wanted"]) for each in _of(waiting, "etcd").values()} == {
         ("3.6.14", "3.6.15")
@@ -94,7 +93,7 @@ def test_a_changed_pin_is_shown_and_restarts_what_ran_the_old_program_with_its_d
 
     _refused(checkout, newer)
     # A store takes an older patch version as well: the checkout's own one.
-    assert changed(checkout.report("up", "test")) == LOCAL
+    assert looking.changed(checkout.report("up", "test")) == LOCAL
     assert [_says(checkout, name) for name in CLUSTERS] == ["3.6.14"] * 3
     assert _identities(checkout) == identities
 
@@ -186,7 +185,7 @@ def test_certificates_near_their_end_are_renewed_and_no_request_is_lost(up):
             client.over.set()
             client.join()
 
-    assert changed(preview) >= LOCAL
+    assert looking.changed(preview) >= LOCAL
     assert report["exit"] == Exit.DONE
     assert [client.lost for client in clients] == [[], [], []]
     assert all(client.asked > 5 for client in clients)

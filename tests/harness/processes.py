@@ -44,3 +44,15 @@ def supervised(monkeypatch) -> Iterator[Environment]:
         yield made
         Supervisor(made).stop()
         Ports(made).release_block()
+
+
+@contextlib.contextmanager
+def apart(project: Path, home: Path, monkeypatch) -> Iterator[Environment]:
+    """The environment of a checkout in a home with ports of its own, of which nothing runs and nothing is left."""
+    monkeypatch.setenv("ATOLL_HOME", str(home))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    made = Environment.of(project, "e")
+    made.create()
+    yield made
+    Supervisor(made).stop()
+    Ports(made).release_block()

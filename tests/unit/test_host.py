@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from atoll.core.errors import ArgsError, IntegrityError, LockedError, UnavailableError
-from atoll.host import Environment, Ports, Supervisor
+from atoll.host import Environment, Ports
+from harness.processes import apart
 
 
 @pytest.fixture
@@ -18,13 +19,8 @@ def home():
 
 @pytest.fixture
 def environment(home, tmp_path, monkeypatch):
-    monkeypatch.setenv("ATOLL_HOME", str(home))
-    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
-    made = Environment.of(tmp_path, "e")
-    made.create()
-    yield made
-    Supervisor(made).stop()
-    Ports(made).release_block()
+    with apart(tmp_path, home, monkeypatch) as made:
+        yield made
 
 
 def test_two_checkouts_and_two_environments_never_meet(tmp_path):

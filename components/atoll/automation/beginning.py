@@ -17,6 +17,7 @@ from atoll.automation.words import EnvironmentName
 from atoll.core import command, files, naming
 from atoll.core.errors import RefusedError, SettingsError, UnavailableError
 from atoll.platform import environments, problems
+from atoll.platform.loading import BASE
 
 _READABLE = 0o644
 _PIPE = Path("-")
@@ -44,7 +45,7 @@ def init(
     path = stacks / f"{env}.yaml"
     if problem := naming.dns_label_problem(env):
         raise SettingsError(f"environment: found {problems.shown(env)}; {problem}")
-    if env == "base" or env in environments(stacks):
+    if env == BASE or env in environments(stacks):
         raise RefusedError(
             f"stacks/{env}.yaml: found an inventory there; expected none. Choose another name, or remove it"
         )

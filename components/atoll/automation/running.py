@@ -1,11 +1,12 @@
 """What each command does with an environment, from its settings to its report."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from atoll.automation import events, leaving, looking, preparation, processes, recap, retention
-from atoll.automation.engine import Engine
+from atoll.automation.engine import Engine, Listener
 from atoll.automation.events import Message, Result
 from atoll.automation.looking import Access
 from atoll.automation.reach import Reach
@@ -92,45 +93,24 @@ def check(environment: Environment, screen: Screen) -> Report:
     inventory = declared(environment)
     with environment.locked("up --check"):
         processes.refuse_downgrades(environment)
-        retention.sweep(environment)
-        engine = preparation.prepare_declared(environment, screen, inventory).engine
-        places = looking.accesses(environment, inventory)
-        reach = _reach(environment, places, engine, screen)
-        with screen.beating("check"):
-            engine_code = engine.preview(reach.listen)
-    found = recap.of_run([place.name for place in places], screen.results)
-    report = _report(recap.unreachable(found, reach.finish()), screen, engine_code)
-    pending = report.code is Exit.DONE and report.changes
-    return replace(report, code=Exit.CHANGES) if pending else report
+        reach, engine_code = _looked(environment, inventory, screen, "check", Engine.preview)
+    return _pending(_told(reach, screen, engine_code), Exit.CHANGES)
 
 
 def drift(environment: Environment, screen: Screen) -> Report:
     """Says what is live otherwise than the last run left it, and changes nothing."""
     inventory = declared(environment)
     with processes.known(environment).locked("drift"):
-        retention.sweep(environment)
-        engine = preparation.prepare_declared(environment, screen, inventory).engine
-        places = looking.accesses(environment, inventory)
-        reach = _reach(environment, places, engine, screen)
-        with screen.beating("drift"):
-            engine_code = engine.drift(reach.listen)
-    found = recap.of_run([place.name for place in places], screen.results)
-    report = _report(recap.unreachable(found, reach.finish()), screen, engine_code)
-    return replace(report, code=Exit.DRIFT) if report.code is Exit.DONE and report.changes else report
+        reach, engine_code = _looked(environment, inventory, screen, "drift", Engine.drift)
+    return _pending(_told(reach, screen, engine_code), Exit.DRIFT)
 
 
 def refresh(environment: Environment, screen: Screen) -> Report:
     """Writes what is live into the state; a dead cluster keeps what the state has of it."""
     inventory = declared(environment)
     with processes.known(environment).locked("refresh"):
-        retention.sweep(environment)
-        engine = preparation.prepare_declared(environment, screen, inventory).engine
-        places = looking.accesses(environment, inventory)
-        reach = _reach(environment, places, engine, screen)
-        with screen.beating("refresh"):
-            engine_code = engine.refresh(reach.listen)
-    found = recap.of_run([place.name for place in places], screen.results)
-    return _report(recap.unreachable(found, reach.finish()), screen, engine_code)
+        reach, engine_code = _looked(environment, inventory, screen, "refresh", Engine.refresh)
+    return _told(reach, screen, engine_code)
 
 
 def recap_of(environment: Environment, screen: Screen) -> Report:
@@ -201,6 +181,32 @@ def _reach(environment: Environment, places: list[Access], engine: Engine, scree
     if silent and not planes.stale(environment, CONTROL_PLANE):
         reach.demand(CONTROL_PLANE)
     return reach
+
+
+def _looked(
+    environment: Environment,
+    inventory: Inventory,
+    screen: Screen,
+    what: str,
+    look: Callable[[Engine, Listener], int],
+) -> tuple[Reach, int]:
+    """Lets the engine look at what is live, and goes on past dead clusters; what asked them, and the engine's exit code."""
+    retention.sweep(environment)
+    engine = preparation.prepare_declared(environment, screen, inventory).engine
+    reach = _reach(environment, looking.accesses(environment, inventory), engine, screen)
+    with screen.beating(what):
+        return reach, look(engine, reach.listen)
+
+
+def _told(reach: Reach, screen: Screen, engine_code: int) -> Report:
+    """The report of a look, dead clusters named."""
+    found = recap.of_run([place.name for place in reach.places], screen.results)
+    return _report(recap.unreachable(found, reach.finish()), screen, engine_code)
+
+
+def _pending(report: Report, code: Exit) -> Report:
+    """A report with an exit code of its own where all went well and something is otherwise."""
+    return replace(report, code=code) if report.code is Exit.DONE and report.changes else report
 
 
 def _report(found: Recap, screen: Screen, engine_code: int) -> Report:

@@ -11,7 +11,7 @@ from atoll.platform.problems import Problem, shown, unknown
 from atoll.platform.resolution import resolve
 from atoll.platform.tree import Mark, Node
 
-_BASE = "base"
+BASE = "base"
 _COPY = re.compile(r"(.+)-\d+")
 
 
@@ -51,13 +51,13 @@ def files(folder: Path, environment: str) -> list[Path]:
     Raises:
         SettingsError: there is no such environment.
     """
-    return [folder / f"{_BASE}.yaml", _file(folder, environment)]
+    return [folder / f"{BASE}.yaml", _file(folder, environment)]
 
 
 def environments(folder: Path) -> list[str]:
     """The environments that have a file, by name."""
     names = (path.stem for path in folder.glob("*.yaml"))
-    return sorted(name for name in names if name != _BASE and not name.startswith("Pulumi."))
+    return sorted(name for name in names if name != BASE and not name.startswith("Pulumi."))
 
 
 def _file(folder: Path, environment: str) -> Path:

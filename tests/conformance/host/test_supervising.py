@@ -8,26 +8,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from atoll.host import Environment, Ports, Program, Supervisor
+from atoll.host import Program, Supervisor
+from harness.processes import apart
 from harness.waiting import until
 
 
 @pytest.fixture
-def home():
+def environment(tmp_path, monkeypatch):
     # pytest's own temporary folders are too deep for a socket's path.
-    with tempfile.TemporaryDirectory(prefix="atoll-") as folder:
-        yield Path(folder)
-
-
-@pytest.fixture
-def environment(home, tmp_path, monkeypatch):
-    monkeypatch.setenv("ATOLL_HOME", str(home))
-    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
-    made = Environment.of(tmp_path, "e")
-    made.create()
-    yield made
-    Supervisor(made).stop()
-    Ports(made).release_block()
+    with (
+        tempfile.TemporaryDirectory(prefix="atoll-") as home,
+        apart(tmp_path, Path(home), monkeypatch) as made,
+    ):
+        yield made
 
 
 @pytest.fixture
