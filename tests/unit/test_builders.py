@@ -1,19 +1,20 @@
-"""Without the engine's plugin nothing is built, and whoever asks is told so before anything is begun."""
+"""Without a builder nothing is built, and whoever asks is told so before anything is begun."""
 
 import os
 
 import pytest
 
-from atoll.automation import preparation
 from atoll.core import effect
 from atoll.core.errors import UnavailableError
+from atoll.provider import absent
+from atoll.provider.engine import Engine
 from atoll.registry.builder_effects import ImageBuilder
-from harness.processes import Told, bare
+from harness.processes import bare
 
 INPUTS = {"name": "builder", "registries": []}
 LINE = (
-    "builder builder: found no pulumi-resource-docker-build; expected it, since it asks for every build. Run: atoll tools "
-    "install pulumi-resource-docker-build"
+    "builder builder: found no buildkitd; expected it. Run: atoll tools install buildkitd. Let `existing` name a builder "
+    "that you made with buildx, or build elsewhere"
 )
 
 
@@ -31,6 +32,7 @@ def poor(tmp_path, monkeypatch):
     return made
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="who is not root is told that first")
 def test_a_preview_and_a_write_say_what_is_missing(poor):
     for ask in (
         lambda: ImageBuilder().refuse(INPUTS, {}),
@@ -43,5 +45,20 @@ def test_a_preview_and_a_write_say_what_is_missing(poor):
 
 
 @pytest.mark.usefixtures("poor")
-def test_a_program_that_cannot_be_had_is_left_to_what_needs_it():
-    assert not preparation._had("buildkitd", Told())
+def test_what_asks_for_images_says_that_it_is_missing_and_lets_an_environment_go():
+    plugin = absent.DockerBuild(Engine())
+    image = plugin.effect("docker-build:index:Image")
+    line = "image: found no pulumi-resource-docker-build; expected it. Run: atoll tools install pulumi-resource-docker-build"
+    context = effect.Context()
+    for ask in (
+        lambda: image.refuse({}, {}),
+        lambda: image.create("app", {}, context),
+        lambda: image.read("1", {}, {}, context),
+        lambda: image.update("1", {}, {}, context),
+    ):
+        with pytest.raises(UnavailableError) as raised:
+            ask()
+        assert str(raised.value) == line
+    told: list[str] = []
+    image.delete("1", {}, {}, effect.Context(warn=told.append))
+    assert told == ["image: left as it is, since there is no pulumi-resource-docker-build to remove it"]

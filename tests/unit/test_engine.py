@@ -68,3 +68,8 @@ def test_where_it_said_nothing_a_full_disk_is_looked_at(run, monkeypatch):
     _, heard = run(f"{BEGUN}\n{CUT}", "")
 
     assert "found no space left on device; expected room on its disk" in heard[-1].text
+
+    # Also where it said something, by which nobody may know.
+    _, heard = run(f"{BEGUN}\n{TOLD}\n", "")
+    assert heard[-2].text == "the cluster is gone"
+    assert "found no space left on device; expected room on its disk" in heard[-1].text

@@ -221,6 +221,9 @@ class Engine:
                     raise problem
                 # Its event log ends where a full disk ended it.
                 listen(Message(Severity.ERROR, str(problem)))
+            elif code and (full := limits.full_disk(self._environment.folder)):
+                # Whoever met it may have another word for it: a registry's client is told of an invalid range.
+                listen(Message(Severity.ERROR, str(full)))
             return code
 
 

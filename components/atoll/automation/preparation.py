@@ -1,5 +1,6 @@
 """What must stand before the engine runs: folder, programs, plugins, supervisor, keys, stack."""
 
+import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -38,7 +39,11 @@ def prepare(
         IntegrityError: the keys are damaged or gone, or the state is and there is no copy.
     """
     tools = toolchain.ensure(progress=lambda event: screen.say(str(event)))
-    more = [name for name in programs if not plugins.is_built(name) or _had(name, screen)]
+    more = list(programs)
+    for name in filter(plugins.is_built, more):
+        # Who needs one that cannot be had says so.
+        with contextlib.suppress(UnavailableError):
+            toolchain.ensure([name], lambda event: screen.say(str(event)))
     environment.create()
     toolchain.place(environment.bin)
     if told := checkpoints.mend(environment):
@@ -61,15 +66,6 @@ def prepare(
     return Prepared(engine, variables)
 
 
-def _had(name: str, screen: Screen) -> bool:
-    """Whether a program is there, or can be built."""
-    try:
-        toolchain.ensure([name], lambda event: screen.say(str(event)))
-    except UnavailableError:
-        return False
-    return True
-
-
 def prepare_declared(environment: Environment, screen: Screen, inventory: Inventory) -> Prepared:
     """Brings everything up that the engine needs for what an inventory declares; raises what `prepare` does."""
     return prepare(environment, screen, inventory.kms, inventory.state, inventory.programs)
@@ -87,9 +83,9 @@ def migrate(environment: Environment, engine: Engine, kms: Kms, screen: Screen) 
 
 def _official(environment: Environment, pulumi: Path, programs: list[str], screen: Screen) -> bool:
     """Installs the plugins; returns whether official ones are among them, which may fetch more."""
-    known = {plugin.name for plugin in plugins.installed(environment.engine_home)}
+    known = {plugin.name: plugin.kind for plugin in plugins.installed(environment.engine_home)}
     found = plugins.install(environment.engine_home, pulumi, dict(os.environ), programs)
     for plugin in found:
-        if plugin.name not in known:
+        if known.get(plugin.name) is not plugin.kind:
             screen.say(f"plugin {plugin.name} {plugin.version}: {plugin.kind}")
     return any(plugin.kind is Kind.OFFICIAL for plugin in found)

@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf import empty_pb2
 
 from atoll.core.effect import Context, Effect, Outcome, Values
-from atoll.core.errors import AtollError
+from atoll.core.errors import AtollError, UnavailableError
 from atoll.provider import diffs, protocol, server, values
 from atoll.provider.plugin import InitFailedError, Plugin
 
@@ -62,7 +62,7 @@ class EffectPlugin(Plugin):
         """Ensures the thing."""
         effect, inputs = self._effect(request), values.decode(request.properties)
         if request.preview:
-            effect.refuse(_known(inputs.value), {})
+            self._foresee(request.urn, effect, inputs.value, {})
             state = _state(effect, inputs, dict.fromkeys(effect.outputs, values.UNKNOWN))
             return protocol.provider.CreateResponse(properties=state)
         outcome = effect.create(_name(request), inputs.value, self._context(request.urn))
@@ -75,7 +75,7 @@ class EffectPlugin(Plugin):
         effect, inputs = self._effect(request), values.decode(request.news)
         old, outputs = values.plain(request.old_inputs), _outputs(effect, request.olds)
         if request.preview:
-            effect.refuse(_known(inputs.value), outputs)
+            self._foresee(request.urn, effect, inputs.value, outputs)
             unknown = _unknown_outputs(effect, old, inputs.value, outputs)
             state = _state(effect, inputs, {**outputs, **dict.fromkeys(unknown, values.UNKNOWN)})
             return protocol.provider.UpdateResponse(properties=state)
@@ -115,6 +115,13 @@ class EffectPlugin(Plugin):
         effect, old = self._effect(request), values.plain(request.old_inputs)
         effect.delete(request.id, old, _outputs(effect, request.properties), self._context(request.urn))
         return empty_pb2.Empty()
+
+    def _foresee(self, urn: str, effect: Effect, inputs: Values, outputs: Values) -> None:
+        """Refuses in a preview what a write would be; of what is not there now it warns, since a run goes on past it too."""
+        try:
+            effect.refuse(_known(inputs), outputs)
+        except UnavailableError as error:
+            self.engine.warn(urn, server.line(error))
 
     def _context(self, urn: str) -> Context:
         return Context(

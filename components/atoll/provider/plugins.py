@@ -42,6 +42,8 @@ class Kind(StrEnum):
     BUILT = "built"
     OWN = "own"
     STAND_IN = "stand-in"
+    MISSING = "missing"
+    """It cannot be had. What is in its place lets go on all that needs nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ _ON_DEMAND = {
     )
 }
 """Those that an engine home has where somebody asks for them, by what they are called as programs."""
+_ABSENT = {f"{_PROGRAM}docker-build": "atoll.provider.absent:DockerBuild"}
+"""The class that is served in the place of a plugin which is to be built and is not, by what it is called as a program."""
 
 
 def is_built(program: str) -> bool:
@@ -88,8 +92,8 @@ def install(
     """Installs what is missing; safe to call again and by two processes at once.
 
     `env` is the whole environment of the `pulumi` program, which is asked once whether it can download the
-    official plugins. Of the `programs` those that are plugins are installed too: built, which makes them official ones, or
-    chosen as the others are.
+    official plugins. Of the `programs` those that are plugins are installed too: chosen as the others are, or those that the
+    toolchain has built, which makes them official ones; in the place of one that it has not stands what says so.
 
     Raises:
         UnavailableError: an official plugin was chosen before, is gone, and cannot be downloaded again.
@@ -150,15 +154,17 @@ def _install(wanted: _Wanted, engine_home: Path, pulumi: Path, env: dict[str, st
 
 def _built(program: str, engine_home: Path) -> Plugin:
     """Points a plugin's place at the program that was built; the folder must be a real one for the engine to see it."""
-    (built,) = toolchain.ensure([program]).values()
     name, version = program.removeprefix(_PROGRAM), toolchain.version(program)
-    link = _program(engine_home, name, version)
-    files.folder(link.parent)
-    if not (link.is_symlink() and link.readlink() == built):
+    found, link = toolchain.find(program), _program(engine_home, name, version)
+    kind = Kind.BUILT if found else Kind.MISSING
+    if found is None:
+        _launcher(link, _ABSENT[program], engine_home / SERVERS)
+    elif not (link.is_symlink() and link.readlink() == found.path):
+        files.folder(link.parent)
         link.unlink(missing_ok=True)
-        link.symlink_to(built)
-    _record(name, version, engine_home, Kind.BUILT)
-    return Plugin(name, version, Kind.BUILT, link)
+        link.symlink_to(found.path)
+    _record(name, version, engine_home, kind)
+    return Plugin(name, version, kind, link)
 
 
 def _recorded(wanted: _Wanted, engine_home: Path) -> Kind | None:

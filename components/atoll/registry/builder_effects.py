@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from atoll import toolchain
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import NotReadyError, RefusedError, UnavailableError
 from atoll.host import Environment, certificates
@@ -50,22 +49,30 @@ class ImageBuilder(Effect):
             return None
         if not building.exists(environment):
             return "it is gone"
+        if lacking := building.lacking():
+            return lacking
         return building.stale(environment, building.seat(environment), _authorities(environment, inputs))
 
     def refuse(self, inputs: Values, outputs: Values) -> None:  # noqa: ARG002 - the protocol's
-        """Whether anything can be built at all: the engine's plugin is what asks for it."""
-        if toolchain.find(buildkit.PLUGIN) is None:
+        """Whether this machine can build, and nothing else of the environment does."""
+        if inputs.get("existing"):
+            return
+        name = inputs["name"]
+        if lacking := building.lacking():
             raise UnavailableError(
-                f"builder {inputs['name']}: found no {buildkit.PLUGIN}; expected it, since it asks for every build. "
-                f"Run: atoll tools install {buildkit.PLUGIN}"
+                f"builder {name}: {lacking}. Let `existing` name a builder that you made with buildx, or build elsewhere"
+            )
+        others = docker.local_builders(Environment.current(), buildkit.INSTANCE) - {name}
+        if others:
+            raise RefusedError(
+                f"builder {name}: found {', '.join(sorted(others))} in its place; expected one builder of this machine for "
+                "each environment. Let its images be built there"
             )
 
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Starts the builder, or takes up the one that is there."""
         environment, existing = Environment.current(), inputs.get("existing", "")
         self.refuse(inputs, {})
-        if not existing:
-            self._refuse(environment, inputs["name"])
         instance = _instance(environment, existing)
         trust = launch.authority(environment)
         docker.write(environment, inputs["name"], instance, inputs["registries"], trust)
@@ -99,19 +106,6 @@ class ImageBuilder(Effect):
         if not inputs.get("existing"):
             building.remove(environment)
         docker.remove(environment, id, outputs.get("instance") or buildkit.INSTANCE)
-
-    @staticmethod
-    def _refuse(environment: Environment, name: str) -> None:
-        if lacking := building.lacking():
-            raise UnavailableError(
-                f"builder {name}: {lacking}. Let `existing` name a builder that you made with buildx, or build elsewhere"
-            )
-        others = docker.local_builders(environment, buildkit.INSTANCE) - {name}
-        if others:
-            raise RefusedError(
-                f"builder {name}: found {', '.join(sorted(others))} in its place; expected one builder of this machine for "
-                "each environment. Let its images be built there"
-            )
 
 
 def _instance(environment: Environment, existing: str) -> Values:

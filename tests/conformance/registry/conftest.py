@@ -2,11 +2,15 @@
 
 import itertools
 import json
+from datetime import UTC, datetime
 
+import psutil
 import pytest
+import urllib3
 
+from atoll.core import x509
 from atoll.core.effect import Context
-from atoll.host import Supervisor
+from atoll.host import Supervisor, certificates
 from atoll.provider import plugins
 from atoll.registry import ecr, ecr_service
 from atoll.registry.ecr_effects import EcrRegistry, EcrRepository
@@ -17,6 +21,7 @@ from harness import images
 from harness.images import Pusher
 from harness.kms import served
 from harness.processes import supervised
+from harness.waiting import until
 
 REGION = "us-east-1"
 OWNER = "atoll/t"
@@ -145,6 +150,31 @@ class Oci:
 
     def login(self):
         return launch.login(self.environment, self.name)
+
+    @property
+    def process(self):
+        """Its process, or None."""
+        found = Supervisor(self.environment).state(self.place.process)
+        return psutil.Process(found.pid) if found and found.pid else None
+
+    def age(self, age):
+        """Lets it serve a certificate that was made a while ago; waits until clients see one that has ended."""
+        process, pki = self.process, self.place.pki
+        pair = certificates.pair(pki, certificates.AUTHORITY)
+        certificates.leaf(pki, self.place.process, self.place.subject, pair, datetime.now(UTC) - age)
+        Supervisor(self.environment).restart(self.place.process)
+        if age > x509.LEAF_LIFE:
+            until(lambda: self.process not in (None, process), "another process")
+            until(self._has_ended, "an expired certificate is refused")
+
+    def _has_ended(self):
+        try:
+            self.pusher.status("/v2/")
+        except urllib3.exceptions.SSLError as error:
+            return "expired" in str(error)
+        except urllib3.exceptions.HTTPError:
+            return False
+        return False
 
 
 @pytest.fixture

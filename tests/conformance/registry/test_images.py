@@ -1,5 +1,6 @@
 """Images by the real engine, the official plugin and a real buildkitd: built from scratch, pushed with a login, by digest."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -8,6 +9,7 @@ import re
 import signal
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 
 from atoll import toolchain
 from atoll.automation import leaving
+from atoll.core import command
 from atoll.core.effect import Context
 from atoll.core.errors import ArgsError, RefusedError, UnavailableError
 from atoll.host import Supervisor
@@ -81,6 +84,28 @@ def _copied(program: Path, folder: Path) -> Path:
 def building_engine(engine):
     plugins.install(engine.home, engine.pulumi, engine.variables, ["pulumi-resource-docker-build"])
     return engine
+
+
+@pytest.fixture
+def without_plugin(building_engine, monkeypatch):
+    """A machine on which the plugin that asks for images cannot be had, for a while."""
+
+    def install():
+        home, wanted = building_engine.home, [buildkit.PLUGIN]
+        return plugins.install(home, building_engine.pulumi, building_engine.variables, wanted)[-1].kind
+
+    @contextlib.contextmanager
+    def absent():
+        find = toolchain.find
+        with monkeypatch.context() as patch:
+            patch.setattr(toolchain, "find", lambda name: None if name == buildkit.PLUGIN else find(name))
+            assert install() is plugins.Kind.MISSING
+        try:
+            yield
+        finally:
+            assert install() is plugins.Kind.BUILT
+
+    return absent
 
 
 @pytest.fixture
@@ -210,6 +235,102 @@ def test_a_run_that_failed_says_why_in_one_line_and_the_next_completes(program, 
     assert program.up().succeeded().ops == {"app-image": "update"}
 
     program.destroy().succeeded()
+
+
+@pytest.fixture
+def no_room(environment):
+    """Lays a file system of half a MiB over what a registry has stored, for a while."""
+
+    @contextlib.contextmanager
+    def laid(place):
+        mount = ["mount", "-t", "tmpfs", "-o", "size=512k,mode=700", "tmpfs", place.storage]
+        if command.run(mount, check=False).code:
+            pytest.skip("no file system can be mounted here")
+        try:
+            yield
+        finally:
+            # It keeps the file of an upload open that failed.
+            Supervisor(environment).remove([place.process])
+            command.run(["umount", place.storage])
+
+    return laid
+
+
+def test_a_registry_that_fails_under_a_push_is_told_in_one_line_and_the_next_run_completes(
+    program, environment, urn, no_room
+):
+    program.declare().up().succeeded()
+    here = Oci.taken_up(environment, "images")
+    mended = {"images-local": "update", "app-image": "update"}
+
+    # Its certificate has ended.
+    here.age(timedelta(days=400))
+    program.context("two")
+    (line, *_) = program.up("--target", urn()).errors
+    assert re.fullmatch(
+        r"failed to solve: failed to push \S+/team/app:1: .* certificate has expired .*", line
+    )
+    assert program.up().succeeded().ops == mended
+
+    # Its disk is full.
+    program.context("three", megabytes=2)
+    with no_room(here.place):
+        (line, *_) = program.up("--target", urn()).errors
+    # The registry has no other word for it; a disk that is full tells `atoll` by itself.
+    assert re.fullmatch(r"failed to solve: failed to push \S+/team/app:1: .* invalid content range", line)
+    assert program.up().succeeded().ops == mended
+
+    # It dies in the middle of the push, for good.
+    program.context("four", megabytes=80)
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(program.up, "--target", urn())
+        until(lambda: _uploaded(here) > 1_000_000)
+        Supervisor(environment).remove([here.place.process])
+        (line, *_) = run.result().errors
+    assert re.fullmatch(r"failed to solve: failed to push \S+/team/app:1: .*", line)
+    assert program.up().succeeded().ops == mended
+    assert _manifest(here, program.outputs()["ref"])
+
+    program.destroy().succeeded()
+
+
+def _uploaded(here):
+    """How much of what is pushed right now is there."""
+    found = here.place.storage.glob("docker/registry/v2/repositories/**/_uploads/*/data")
+    return max((path.stat().st_size for path in found), default=0)
+
+
+_LATER = """
+from atoll.registry import *
+Registry("later", RegistryArgs(kind=RegistryKind.OCI, force_delete=True))
+"""
+_MISSING = f"image: found no {buildkit.PLUGIN}; expected it. Run: atoll tools install {buildkit.PLUGIN}"
+
+
+def test_without_the_plugin_all_else_is_made_and_with_it_the_image_too(program, without_plugin):
+    program.declare()
+    main = program.folder / "__main__.py"
+    main.write_text(main.read_text() + textwrap.dedent(_LATER))
+    with without_plugin():
+        told = program.preview().succeeded()
+        assert (told.errors, told.warnings) == ([], [_MISSING])
+        run = program.up("--continue-on-error")
+        assert run.code
+        assert run.errors[0] == _MISSING
+        assert run.ops["later-local"] == "create"
+        assert "app-image" not in program.state()
+
+    assert program.up().succeeded().ops == {"app-image": "create"}
+    ref = program.outputs()["ref"]
+
+    with without_plugin():
+        # The state knows what it is called, so that what uses it stands.
+        looked = program.up("--refresh").succeeded()
+        assert looked.ops == {}
+        assert f"not compared with what is there: {_MISSING}" in looked.warnings
+        assert program.outputs()["ref"] == ref
+        gone = program.destroy().succeeded()
+        assert [each for each in gone.warnings if each.startswith("image: left as it is")]
 
 
 _RUN = """

@@ -5,14 +5,13 @@ import os
 import socket
 from datetime import UTC, datetime, timedelta
 
-import psutil
 import pytest
 import urllib3
 
 from atoll.core import command, files, x509
 from atoll.core.errors import IntegrityError
 from atoll.core.x509 import Validity
-from atoll.host import Ports, Supervisor, certificates
+from atoll.host import Ports, Supervisor
 from atoll.registry.client import Client
 from atoll.registry.local import launch
 from atoll.registry.logins import Login
@@ -22,11 +21,6 @@ from harness.images import Pusher
 from harness.waiting import until
 
 _HALF = os.urandom(1 << 20)
-
-
-def _process(registry):
-    found = Supervisor(registry.environment).state(registry.place.process)
-    return psutil.Process(found.pid) if found and found.pid else None
 
 
 def _back(registry):
@@ -41,21 +35,21 @@ def _kept(registry):
 
 
 def test_a_second_run_writes_nothing_and_restarts_nothing(own):
-    before, process = _kept(own), _process(own)
+    before, process = _kept(own), own.process
     assert own.registry.stale() is None
     assert not own.registry.update().problems
     assert _kept(own) == before
-    assert _process(own) == process
+    assert own.process == process
 
 
 def test_a_push_goes_on_past_a_kill_in_its_middle(own):
-    pusher, process = own.pusher, _process(own)
+    pusher, process = own.pusher, own.process
     where = pusher.begin("app")
     answer = pusher.pool.request("PATCH", where, body=_HALF)
     assert answer.status == 202
 
     process.kill()
-    until(lambda: _process(own) not in (None, process), "another process")
+    until(lambda: own.process not in (None, process), "another process")
     _back(own)
 
     # What was begun is finished where it stood, and a push from its beginning as well.
@@ -89,7 +83,7 @@ def test_nobody_is_let_in_without_the_password_and_nobody_reads_it(own):
     assert Pusher(Login(right.address, "nobody", right.password, right.authority)).status("/v2/") == 401
 
     assert right.password not in json.dumps([own.registry.inputs, own.registry.outputs])
-    process = _process(own)
+    process = own.process
     assert right.password not in " ".join([*process.cmdline(), *process.environ().values()])
     assert right.password not in (own.environment.logs / f"{own.place.process}.log").read_text()
     assert right.password not in own.place.hashes.read_text()
@@ -105,7 +99,7 @@ def test_whoever_trusts_another_authority_does_not_talk_to_it(own):
 
 
 def test_users_come_and_go_without_a_restart(own):
-    process, first = _process(own), own.login()
+    process, first = own.process, own.login()
     own.registry.update(users=["atoll", "ci"])
     both = {each.user: each for each in launch.logins(own.place)}
     assert both["atoll"] == first
@@ -116,7 +110,7 @@ def test_users_come_and_go_without_a_restart(own):
 
     until(lambda: not Client(first).lets_in(), "the former user is locked out")
     assert Client(both["ci"]).lets_in()
-    assert _process(own) == process
+    assert own.process == process
     assert own.registry.refresh() == set()
 
 
@@ -153,13 +147,8 @@ def test_a_lost_file_of_passwords_gives_new_ones_and_a_damaged_one_is_told(own):
 
 @pytest.mark.parametrize("age", [timedelta(days=250), timedelta(days=400)])
 def test_a_certificate_near_or_past_its_end_is_renewed_and_what_was_pushed_stays(own, age):
-    digest, process = own.push("app", "1"), _process(own)
-    pair = certificates.pair(own.place.pki, certificates.AUTHORITY)
-    certificates.leaf(own.place.pki, own.place.process, own.place.subject, pair, datetime.now(UTC) - age)
-    Supervisor(own.environment).restart(own.place.process)
-    if age > x509.LEAF_LIFE:
-        until(lambda: _process(own) not in (None, process), "another process")
-        until(lambda: _is_refused(own), "an expired certificate is refused")
+    digest = own.push("app", "1")
+    own.age(age)
     assert "certificates near their end" in own.registry.stale()
 
     assert not own.registry.update().problems
@@ -168,16 +157,6 @@ def test_a_certificate_near_or_past_its_end_is_renewed_and_what_was_pushed_stays
     assert Validity.of(served).end > datetime.now(UTC) + timedelta(days=360)
     assert own.pusher.pull("app", digest)
     assert own.registry.stale() is None
-
-
-def _is_refused(registry):
-    try:
-        registry.pusher.status("/v2/")
-    except urllib3.exceptions.SSLError as error:
-        return "expired" in str(error)
-    except urllib3.exceptions.HTTPError:
-        return False
-    return False
 
 
 def test_a_process_that_ended_for_good_is_found_and_started(own):
@@ -235,7 +214,7 @@ def test_it_is_not_removed_with_images_unless_that_was_said_and_leaves_nothing_t
     ):
         registry.registry.delete()
     assert Client(registry.login()).lets_in()
-    process = _process(registry)
+    process = registry.process
 
     registry.registry.update(forceDelete=True)
     # As a removal that was killed in its middle: the folder is gone from its place.

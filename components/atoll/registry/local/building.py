@@ -43,6 +43,8 @@ def lacking() -> str | None:
         return f"found {sys.platform}; expected Linux (BuildKit mounts what it builds)"
     if os.geteuid():
         return f"found user {os.geteuid()}; expected root (BuildKit mounts what it builds)"
+    if toolchain.find(PROGRAM) is None:
+        return f"found no {PROGRAM}; expected it. Run: atoll tools install {PROGRAM}"
     return None
 
 
