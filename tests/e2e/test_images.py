@@ -1,4 +1,7 @@
-"""The example of an image of one's own: built from scratch, pushed with a login, deployed to two members by its digest."""
+"""The example of an image of one's own: built from scratch, pushed with a login, deployed to two members by its digest.
+
+Where there is a Docker engine, it runs there too.
+"""
 
 import functools
 import json
@@ -11,6 +14,7 @@ from atoll import toolchain
 from atoll.core.errors import Exit
 from atoll.registry.local import building
 from e2e import looking
+from harness import docker
 from harness.waiting import until
 
 pytestmark = [
@@ -26,11 +30,30 @@ _DEPLOYMENT = {
 
 
 @pytest.fixture
-def example(checkout):
-    """The example as its first lines say, in a checkout of the tests."""
+def daemon(tmp_path):
+    """A client of a Docker engine, or None where there can be none."""
+    if docker.lacking():
+        yield None
+        return
+    with docker.served(tmp_path) as address:
+        client = docker.client(address)
+        yield client
+        client.close()
+
+
+@pytest.fixture
+def example(checkout, daemon):
+    """The example as its first lines say, in a checkout of the tests, with a container where there is an engine."""
     folder = checkout.folder / "examples" / NAME
     inventory = checkout.folder / "stacks" / f"{NAME}.yaml"
     shutil.copy(folder / f"{NAME}.yaml", inventory)
+    if daemon:
+        before, _, marked = inventory.read_text().partition("# containers:")
+        told = f"containers:{marked}".replace("\n# ", "\n")
+        # The engine of the tests has no network of its own.
+        inventory.write_text(
+            before + told.replace("network: host", f"network: none\n    engine: {daemon.address}")
+        )
     shutil.copy(toolchain.ensure(["etcd"])["etcd"], folder / "image" / "etcd")
     notice = folder / "image" / "notice"
     before = notice.read_text()
@@ -75,7 +98,14 @@ def _outputs(checkout):
     return stack["outputs"]
 
 
-def test_an_image_goes_from_its_folder_to_the_members_by_its_digest(example):
+def _contained(daemon):
+    """The image that the container runs."""
+    found = daemon.inspect_container(NAME)
+    assert found["State"]["Running"]
+    return daemon.inspect_image(found["Image"])["RepoDigests"]
+
+
+def test_an_image_goes_from_its_folder_to_the_members_by_its_digest(example, daemon):
     checkout, notice = example
     assert checkout.report("up", NAME)["exit"] == Exit.DONE
     first = _outputs(checkout)
@@ -85,6 +115,8 @@ def test_an_image_goes_from_its_folder_to_the_members_by_its_digest(example):
     chart = first["publications"]["service"]["ref"]
     assert re.fullmatch(rf"oci://{address}/charts/service@sha256:[0-9a-f]{{64}}", chart)
     assert set(_running(checkout).values()) == {ref}
+    if daemon:
+        assert _contained(daemon) == [ref]
 
     assert checkout.report("up", NAME)["changes"] == []
 
@@ -95,6 +127,8 @@ def test_an_image_goes_from_its_folder_to_the_members_by_its_digest(example):
         "Deployment control-plane-deployment.apps.store.store",
         "PropagationStatus store-release-status",
     }
+    if daemon:
+        what_uses_it |= {"RemoteImage store-image", "Container store-container"}
     assert looking.changed(checkout.report("up", NAME, "--check", code=Exit.CHANGES)) == what_uses_it
     assert looking.changed(checkout.report("up", NAME)) == what_uses_it
     second = _outputs(checkout)
@@ -102,9 +136,13 @@ def test_an_image_goes_from_its_folder_to_the_members_by_its_digest(example):
     assert now != ref
     assert {**second, "images": None} == {**first, "images": None}
     assert set(_running(checkout).values()) == {now}
+    if daemon:
+        assert _contained(daemon) == [now]
 
     folder = checkout.environment(NAME).folder
     checkout.atoll("down", NAME)
     assert not folder.exists()
+    if daemon:
+        assert (daemon.containers(all=True), daemon.images()) == ([], [])
     assert looking.processes(folder) == []
     assert not (checkout.folder / "stacks" / f"Pulumi.{NAME}.yaml").exists()

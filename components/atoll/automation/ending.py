@@ -1,6 +1,7 @@
 """The end of an environment, however broken it is: processes, ports, files."""
 
 import contextlib
+import re
 
 import psutil
 
@@ -12,7 +13,10 @@ from atoll.platform import load
 from atoll.platform.inventory import Kms, State
 from atoll.provider import launcher, plugins
 
-_EXISTING = "atoll:index:ExistingCluster"
+_ELSEWHERE = re.compile(r'"(atoll:index:(ExistingCluster|EcrRegistry|EcrRepository)|docker:index/\w+:\w+)"')
+"""Types of what goes on living without the environment."""
+_KEY = '"atoll:index:KmsKey"'
+"""What does too, where the KMS is another than this machine's."""
 
 
 def down(environment: Environment, screen: Screen, *, force: bool = False) -> None:
@@ -31,7 +35,7 @@ def down(environment: Environment, screen: Screen, *, force: bool = False) -> No
         return
     with environment.locked("down"):
         _end_engines(environment, screen)
-        if environment.exists and (state or _outlives(environment)) and not force:
+        if environment.exists and (state or _outlives(environment, kms)) and not force:
             _destroy(environment, screen, kms, state)
         for ended in Supervisor(environment).stop():
             screen.say(f"environment {environment.name}: ended {ended}, which its supervisor did not")
@@ -79,19 +83,19 @@ def _serves_plugins(process: psutil.Process) -> bool:
 
 def _destroy(environment: Environment, screen: Screen, kms: Kms, state: State | None) -> None:
     where = f"environment {environment.name}"
-    way_out = f"Mend them, or leave them as they are: atoll down {environment.name} --force"
+    way_out = f"Mend it, or leave it as it is: atoll down {environment.name} --force"
     try:
         engine = preparation.prepare(environment, screen, kms, state).engine
         with screen.beating("down"):
             code = engine.destroy(screen.listen)
     except (AtollError, ValueError) as error:
         raise AtollError(
-            f"{where}: found clusters that live on, and no way to clear them ({error}); expected to clear them first. "
+            f"{where}: found what lives on elsewhere, and no way to clear it ({error}); expected to clear it first. "
             f"{way_out}"
         ) from error
     if code:
         raise AtollError(
-            f"{where}: found clusters that live on and could not be cleared (above); expected to clear them first. "
+            f"{where}: found what lives on elsewhere and could not be cleared (above); expected to clear it first. "
             f"{way_out}"
         )
 
@@ -105,10 +109,12 @@ def _keepers(environment: Environment) -> tuple[Kms, State | None]:
     return inventory.kms, inventory.state
 
 
-def _outlives(environment: Environment) -> bool:
-    """Whether the state holds a cluster that goes on living without this environment; a damaged one is searched too."""
-    return any(
-        _EXISTING in path.read_text(errors="replace")
+def _outlives(environment: Environment, kms: Kms) -> bool:
+    """Whether the state holds what goes on living without this environment; a damaged one is searched too."""
+    texts = (
+        path.read_text(errors="replace")
         for path in environment.state.rglob(f"{environment.name}.json*")
         if path.is_file() and "stacks" in path.parts
     )
+    elsewhere = kms.driver != Kms().driver
+    return any(_ELSEWHERE.search(text) or (elsewhere and _KEY in text) for text in texts)

@@ -26,6 +26,8 @@ from atoll.platform.releasing import Parts
 from atoll.registry import (
     Builder,
     BuilderArgs,
+    Container,
+    ContainerArgs,
     Image,
     ImageArgs,
     ImageCopy,
@@ -89,6 +91,9 @@ class Platform:
             name: self._publication(name, settings) for name, settings in declared.publications.items()
         }
         self._named: dict[str, Image | ImageCopy] = {**self.images, **self.image_copies}
+        self.containers = {
+            name: Container(name, self._container(settings)) for name, settings in declared.containers.items()
+        }
         self._parts = Parts(declared, self.registries, self.repositories, self.publications, self._named)
         carried = {name: each for name, each in declared.releases.items() if not each.hooks}
         self.carried = {
@@ -259,6 +264,13 @@ class Platform:
     def _image_copy(self, settings: inventory.ImageCopy) -> ImageCopyArgs:
         target = self.repositories[settings.registry, settings.repository]
         return ImageCopyArgs(source=settings.source, target=target, tags=settings.tags)
+
+    def _container(self, settings: inventory.Container) -> ContainerArgs:
+        args = ContainerArgs(image=settings.image)
+        if settings.built:
+            args["image"] = self.images[settings.built].ref
+            args["registry"] = self.registries[self._declared.images[settings.built].registry]
+        return args | cast("ContainerArgs", settings.settings)
 
     def _pull_secrets(self, declared: inventory.Inventory) -> None:
         """The Secrets by which clusters pull, each with the propagation that carries it."""

@@ -12,6 +12,7 @@ from atoll.platform.values import (
     Drivers,
     Duration,
     Encryptions,
+    Endpoint,
     Entry,
     Flag,
     GeneratedValues,
@@ -30,6 +31,7 @@ from atoll.platform.values import (
     Pointer,
     Policy,
     Priority,
+    Published,
     RegistryKinds,
     Rotation,
     SealedValues,
@@ -299,6 +301,17 @@ class Publication(Declared):
     repository: Name
 
 
+class Container(Declared):
+    """An image that runs on a Docker engine: `${images.NAME.ref}` of one that is built here, or one by its digest."""
+
+    image: Text
+    engine: Endpoint | None = None
+    command: list[Entry] = Field(default_factory=list)
+    env: dict[Text, Entry] = Field(default_factory=dict)
+    ports: list[Published] = Field(default_factory=list)
+    network: Text | None = None
+
+
 class Declaration(Declared):
     """A whole inventory."""
 
@@ -314,5 +327,6 @@ class Declaration(Declared):
     registries: dict[str, Registry] = Field(default_factory=dict)
     images: dict[str, Image] = Field(default_factory=dict)
     publications: dict[str, Publication] = Field(default_factory=dict)
+    containers: dict[str, Container] = Field(default_factory=dict)
     releases: dict[str, Release] = Field(default_factory=dict)
     plugins: list[Plugins] = Field(default_factory=list)

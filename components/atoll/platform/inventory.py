@@ -13,6 +13,10 @@ CONTROL_PLANE = "control-plane"
 EVERYWHERE = "all"
 """The group that every cluster is in."""
 
+PLUGIN = "pulumi-resource-"
+"""How the program of a plugin of the engine is called, before the plugin's name."""
+DOCKER = f"{PLUGIN}docker"
+"""The plugin that runs containers."""
 LOCAL_REGISTRY, REGISTRY = "oci", "registry"
 """The kind of registry that is a process of this machine, and the program of it."""
 
@@ -209,6 +213,18 @@ class ImageCopy:
 
 
 @dataclass(frozen=True)
+class Container:
+    """An image that runs on a Docker engine; `settings` are by the names of `ContainerArgs`.
+
+    `image` is one by its digest, or `built` is the name of one that is built here.
+    """
+
+    image: str
+    built: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Publication:
     """A chart of the checkout in a repository of a registry. `declared` is the line and path that say so."""
 
@@ -264,6 +280,7 @@ class Inventory:
     images: Mapping[str, Image] = field(default_factory=dict)
     publications: Mapping[str, Publication] = field(default_factory=dict)
     image_copies: Mapping[str, ImageCopy] = field(default_factory=dict)
+    containers: Mapping[str, Container] = field(default_factory=dict)
     releases: Mapping[str, Release] = field(default_factory=dict)
     plugins: tuple[str, ...] = ()
 
@@ -288,5 +305,5 @@ class Inventory:
             buildkit.PLUGIN: bool(self.images),
             "helm": bool(self.releases or self.publications),
         }
-        asked = (f"pulumi-resource-{name}" for name in self.plugins)
-        return (*(name for name, is_used in wanted.items() if is_used), *asked)
+        asked = {DOCKER for _ in self.containers} | {f"{PLUGIN}{name}" for name in self.plugins}
+        return (*(name for name, is_used in wanted.items() if is_used), *sorted(asked))

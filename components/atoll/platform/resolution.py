@@ -7,6 +7,7 @@ from typing import Any
 from atoll.core.errors import SettingsError
 from atoll.platform import (
     checks,
+    containers,
     declaration,
     images,
     keys,
@@ -49,6 +50,7 @@ _NAMED = (
     sealed_secrets.SECTION,
     images.SECTION,
     publications.SECTION,
+    containers.SECTION,
 )
 _GIVING = ("driver", "children", "clusters")
 """What decides which driver a group gives to whom."""
@@ -102,6 +104,7 @@ def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
         *registries.problems(declared, _whole(parsed).registries),
         *images.problems(declared, _whole(parsed).images),
         *publications.problems(declared, _whole(parsed).publications),
+        *containers.problems(declared, _whole(parsed).containers),
     ]
     if parsed.whole("controlPlane"):
         plane = declared.control_plane
@@ -129,6 +132,7 @@ def _whole(parsed: Parsed) -> Declaration:
         "registries": _whole_of(parsed, registries.SECTION, declared.registries),
         "images": _whole_of(parsed, images.SECTION, declared.images),
         "publications": _whole_of(parsed, publications.SECTION, declared.publications),
+        "containers": _whole_of(parsed, containers.SECTION, declared.containers),
     }
     return declared.model_copy(update=update)
 
@@ -178,6 +182,7 @@ class _Resolver:
                 self._declared.publications, self._where(publications.SECTION, self._declared.publications)
             ),
             image_copies=images.copied(self._declared.images),
+            containers=containers.resolved(self._declared.containers),
             kms=Kms(str(kms.driver), kms.key or "", kms.region or "", kms.endpoint),
             plugins=tuple(dict.fromkeys(map(str, self._declared.plugins))),
             state=State(state.bucket, state.region, state.endpoint) if state else None,

@@ -272,6 +272,16 @@ Tag = Annotated[
     Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"),
     Expected("a tag: at most 128 of A-Z a-z 0-9 . _ -"),
 ]
+Published = Annotated[
+    str,
+    Field(pattern=r"^[1-9]\d{0,4}:[1-9]\d{0,4}$"),
+    Expected("a port of the machine and one of the container, such as 8080:80"),
+]
+Endpoint = Annotated[
+    str,
+    Field(pattern=r"^(unix:///|tcp://).+$"),
+    Expected("unix://PATH or tcp://HOST:PORT of a Docker engine"),
+]
 Flag = Annotated[bool, Expected("true or false")]
 Policy = Annotated[dict[str, Any] | str, Expected("a policy, as a map or JSON")]
 Entry = Annotated[str, Expected("text")]

@@ -6,6 +6,7 @@ from .component import (
     ReplicationDestination,
     ReplicationRule,
 )
+from .container import Container, ContainerArgs
 from .image import Image, ImageArgs
 from .image_copy import ImageCopy, ImageCopyArgs
 from .kinds import RegistryKind
@@ -16,6 +17,8 @@ from .repository import Encryption, Repository, RepositoryArgs, TagMutability
 __all__ = [
     "Builder",
     "BuilderArgs",
+    "Container",
+    "ContainerArgs",
     "Encryption",
     "Image",
     "ImageArgs",
