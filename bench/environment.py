@@ -17,6 +17,9 @@ _ATOLL = Path(sys.executable).parent / "atoll"
 _ROOT = Path(__file__).parent.parent
 _AGAIN = 3
 """How often what changes nothing is repeated; the median is told."""
+_PAIRS = 7
+"""How often `atoll up` and what it runs are timed one after the other; the median of the differences is told."""
+_PLAIN = ["pulumi", "up", "--refresh", "--skip-preview", "--yes", "--parallel", "32"]
 
 
 def rows() -> Iterator[tuple[str, float]]:
@@ -36,6 +39,7 @@ def rows() -> Iterator[tuple[str, float]]:
         yield "atoll up dev, from nothing", _seconds(lambda: atoll("up", "dev"))
         yield "atoll up dev, nothing to do", _median(lambda: atoll("up", "dev"))
         yield "atoll up dev --check, nothing to do", _median(lambda: atoll("up", "dev", "--check"))
+        yield "atoll up over plain pulumi up, nothing to do", _overhead(atoll, clone, env)
         yield (
             "pulumi refresh --preview-only --expect-no-changes",
             _median(lambda: pulumi("pulumi refresh --preview-only --expect-no-changes")),
@@ -43,6 +47,19 @@ def rows() -> Iterator[tuple[str, float]]:
     finally:
         yield "atoll down dev", _seconds(lambda: atoll("down", "dev"))
         shutil.rmtree(folder)
+
+
+def _overhead(atoll: Callable[..., None], clone: Path, env: dict[str, str]) -> float:
+    """What `atoll up` takes beyond the same operation of a `pulumi` that is typed in a prepared shell."""
+    script = f'eval "$({_ATOLL} env dev 2>/dev/null)" && env --null'
+    told = command.run(["bash", "-c", script], env=env, cwd=clone).stdout
+    prepared = dict(each.partition("=")[::2] for each in told.split("\0") if each)
+
+    def pair() -> float:
+        plain = _seconds(lambda: command.run(_PLAIN, env=prepared, cwd=clone))
+        return _seconds(lambda: atoll("up", "dev")) - plain
+
+    return sorted(pair() for _ in range(_PAIRS))[_PAIRS // 2]
 
 
 def _seconds(run: Callable[[], None]) -> float:
