@@ -7,13 +7,14 @@ UV_LOCK := components/atoll/toolchain/locks/uv.txt
 TESTED := age buildkitd helm kaniko-executor pulumi-resource-docker-build registry sops
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check soak format bench
+.PHONY: help up down test check soak format bench rehearse
 
 help:
 	@echo 'make up      bring the dev environment up'
 	@echo 'make down    remove the dev environment: processes, ports and files'
 	@echo 'make test    run all tests (it has an environment of its own)'
 	@echo 'make soak    the long loops of kills; PART=, ROUNDS= and SEED= choose'
+	@echo 'make rehearse  prod on this machine: its inventory, with clusters and a cloud made for it'
 	@echo 'make check   format, lint, types, import contracts and the fast tests'
 	@echo 'make format  format the code'
 	@echo 'make bench   measure, side by side'
@@ -35,6 +36,10 @@ test: check
 soak: .venv/ready
 	@$(BIN)/atoll tools install
 	@PYTHONPATH=tests $(BIN)/python -m soak $(PART) $(ROUNDS:%=--rounds %) $(SEED:%=--seed %)
+
+rehearse: .venv/ready
+	@$(BIN)/atoll tools install && $(BIN)/atoll tools install helm
+	@PYTHONPATH=tests $(BIN)/python -m e2e.rehearsal
 
 format: .venv/ready
 	@$(BIN)/ruff format --quiet && $(BIN)/ruff check --fix --quiet

@@ -22,6 +22,12 @@ _ALONE = {"SealedSecret", "PullSecret", "ChartPublication", "RenderedChart"}
 """Resources that belong to no component."""
 
 
+_HOLDING = {
+    *("LocalControlPlane", "LocalCluster", "ExistingCluster", "KmsKey"),
+    *("LocalRegistry", "EcrRegistry", "OciRepository", "EcrRepository"),
+}
+"""What holds data, and goes by nobody's mistake where the environment is protected. A member's Cluster object does too."""
+
 _CREDENTIALS = ("/access", "/token", "/impersonatorToken", "/data")
 """How what the recording engine gives for one ends."""
 
@@ -128,11 +134,43 @@ def test_a_gate_waits_for_all_that_its_propagation_writes(record):
         assert written <= _awaited(record, gate)
 
 
-def test_nothing_is_protected_aliased_or_kept_unasked(record):
+def test_nothing_is_aliased_or_ignored(record):
     for each in record.resources.values():
-        request = each.request
-        unasked = [request.aliases, request.protect, request.retainOnDelete, request.ignoreChanges]
-        assert not any(unasked)
+        assert not any([each.request.aliases, each.request.ignoreChanges])
+
+
+_PROTECTED = [name for name in environments.NAMES if load(environments.STACKS, name).protect]
+
+
+def test_the_shared_environment_is_the_protected_one():
+    assert _PROTECTED == ["prod"]
+
+
+@pytest.mark.parametrize("name", [name for name in environments.NAMES if name not in _PROTECTED])
+def test_nothing_is_protected_or_kept_unasked(name):
+    for each in environments.recorded(name).resources.values():
+        assert not each.request.protect
+        assert not each.request.retainOnDelete
+
+
+@pytest.mark.parametrize("name", [*_PROTECTED, "dev", "existing"])
+def test_what_holds_data_is_protected_and_nothing_else(name, edited):
+    def protect(values):
+        _EDITS.get(name, dict)(values)
+        values["protect"] = True
+
+    record = environments.recorded(name) if name in _PROTECTED else edited("dev", protect)
+
+    protected = {each.urn for each in record.resources.values() if each.request.protect}
+
+    assert protected == {each.urn for each in record.resources.values() if _holds_data(each)}
+    assert len(protected) > len(record.of_type(":index:Member")) * 2
+
+
+def _holds_data(each):
+    kind = each.type.rpartition(":")[2]
+    made = kind == "SealedSecret" and "generated" in each.inputs
+    return made or kind in _HOLDING or each.type == "kubernetes:cluster.karmada.io/v1alpha1:Cluster"
 
 
 @pytest.mark.parametrize("name", environments.NAMES)

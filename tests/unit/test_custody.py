@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from atoll.automation import custody
+from atoll.core import endpoints
 from atoll.host import Environment
 from atoll.platform import Inventory
 from atoll.platform.inventory import ControlPlane, Kms
@@ -47,3 +48,16 @@ def test_a_kms_elsewhere_is_as_declared_and_nothing_is_kept_of_it_here(environme
     assert (kept.access.region, kept.access.endpoint) == ("eu-central-1", "https://kms.test")
     assert kept.access.access_key is None
     assert not seat.exists(environment)
+
+
+def test_an_address_of_the_callers_is_that_of_the_service_before_that_of_all():
+    assert endpoints.named("kms", {}) is None
+    assert (
+        endpoints.named("kms", {"AWS_ENDPOINT_URL": "http://all", "AWS_ENDPOINT_URL_S3": "http://s3"})
+        == "http://all"
+    )
+    assert (
+        endpoints.named("s3", {"AWS_ENDPOINT_URL": "http://all", "AWS_ENDPOINT_URL_S3": "http://s3"})
+        == "http://s3"
+    )
+    assert endpoints.named("s3", {"AWS_ENDPOINT_URL": ""}) is None

@@ -1,5 +1,6 @@
 import copy
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -207,8 +208,19 @@ clusters:
 
 
 def test_preflight_asks_nothing_of_an_environment_that_is_all_local():
-    for name in stacks.NAMES:
+    for name in ("dev", "test"):
         preflight(load(stacks.STACKS, name))
+
+
+def test_preflight_names_every_kubeconfig_of_prod_that_is_not_there():
+    found = load(stacks.STACKS, "prod")
+
+    with pytest.raises(UnavailableError) as caught:
+        preflight(replace(found, project=Path("/nonexistent")))
+
+    places = ["controlPlane", "clusters.atlantic", "clusters.pacific"]
+    lines = str(caught.value).splitlines()
+    assert [line.split(": ")[1].removesuffix(".kubeconfig.file") for line in lines] == places
 
 
 _WHOLE = {

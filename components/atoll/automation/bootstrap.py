@@ -4,9 +4,10 @@ It is run again at any time: what is there is taken up, what differs is mended.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from atoll.automation import buckets, sealing
 from atoll.automation.buckets import Live
 from atoll.automation.show import Screen
-from atoll.core import aws
+from atoll.core import aws, endpoints
 from atoll.core.errors import AtollError, Exit, RefusedError, UnavailableError, quoted
 from atoll.core.writes import Write
 from atoll.platform import Inventory
@@ -108,7 +109,7 @@ def bootstrap(inventory: Inventory, screen: Screen, *, check: bool = False) -> R
     with screen.beating("bootstrap"):
         key = _key(inventory, tell, check=check)
         if inventory.state:
-            _bucket(inventory.state, inventory.environment, key, tell, check=check)
+            _bucket(_reached(inventory.state), inventory.environment, key, tell, check=check)
     bucket = inventory.state.bucket if inventory.state else ""
     if not bucket:
         screen.say(f"{where}: its state stays on this machine (no `state` in its inventory)")
@@ -148,6 +149,11 @@ def _key(inventory: Inventory, tell: Callable[[str, str], None], *, check: bool)
             service.write(alias, write)
         tell(what, _WHOLE.get(write.call, write.call))
     return live.arn
+
+
+def _reached(state: State) -> State:
+    """The state's bucket at the address where this process meets it."""
+    return replace(state, endpoint=state.endpoint or endpoints.named("s3", os.environ))
 
 
 def _bucket(

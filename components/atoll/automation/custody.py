@@ -4,6 +4,7 @@ That key encrypts the engine's state, and whatever names no key of its own. A st
 """
 
 import http.client
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from urllib.parse import urlencode
 import urllib3
 
 from atoll.automation import buckets, sealing
-from atoll.core import files
+from atoll.core import endpoints, files
 from atoll.core.errors import UnavailableError
 from atoll.host import Environment, Program, Supervisor, obstacles
 from atoll.platform import Inventory
@@ -191,7 +192,8 @@ def _refuse_silent(declared: Kms) -> None:
     Raises:
         UnavailableError: it takes connections, and is silent each time.
     """
-    where = declared.endpoint or f"https://kms.{declared.region}.amazonaws.com"
+    elsewhere = declared.endpoint or endpoints.named("kms", os.environ)
+    where = elsewhere or f"https://kms.{declared.region}.amazonaws.com"
     with urllib3.PoolManager(retries=False, timeout=_PATIENCE.total_seconds()) as pool:
         for _ in range(_LOOKS):
             try:

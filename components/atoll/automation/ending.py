@@ -2,12 +2,14 @@
 
 import contextlib
 import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import psutil
 
 from atoll.automation import preparation
 from atoll.automation.show import Screen
-from atoll.core.errors import AtollError, SettingsError
+from atoll.core.errors import AtollError, RefusedError, SettingsError
 from atoll.host import Environment, Ports, Supervisor, remains
 from atoll.platform import load
 from atoll.platform.inventory import Kms, State
@@ -24,8 +26,9 @@ def down(environment: Environment, screen: Screen, *, force: bool = False) -> No
 
     Raises:
         AtollError: something elsewhere could not be cleared; all is kept unless `force` says otherwise.
+        RefusedError: something of it is protected.
     """
-    kms, state = _keepers(environment)
+    kms, state, is_protected = _keepers(environment)
     if not environment.folder.exists() and not _alive(environment):
         # A block of ports is left where somebody removed the folder by hand.
         Ports(environment).release_block()
@@ -37,6 +40,11 @@ def down(environment: Environment, screen: Screen, *, force: bool = False) -> No
         _end_engines(environment, screen)
         if environment.exists and (state or _outlives(environment, kms)) and not force:
             _destroy(environment, screen, kms, state)
+        elif environment.exists and is_protected and not force:
+            raise RefusedError(
+                f"environment {environment.name}: found protect: true in its inventory; expected an environment that may go. "
+                f"Take that line out first, or run: atoll down {environment.name} --force"
+            )
         for ended in Supervisor(environment).stop():
             screen.say(f"environment {environment.name}: ended {ended}, which its supervisor did not")
         plugins.release(environment.engine_home)
@@ -86,8 +94,11 @@ def _destroy(environment: Environment, screen: Screen, kms: Kms, state: State | 
     way_out = f"Mend it, or leave it as it is: atoll down {environment.name} --force"
     try:
         engine = preparation.prepare(environment, screen, kms, state).engine
+        _refuse_protected(environment, engine.state())
         with screen.beating("down"):
             code = engine.destroy(screen.listen)
+    except RefusedError:
+        raise
     except (AtollError, ValueError) as error:
         raise AtollError(
             f"{where}: found what lives on elsewhere, and no way to clear it ({error}); expected to clear it first. "
@@ -100,13 +111,23 @@ def _destroy(environment: Environment, screen: Screen, kms: Kms, state: State | 
         )
 
 
-def _keepers(environment: Environment) -> tuple[Kms, State | None]:
-    """Who keeps keys and state; of an inventory that is no more, this machine."""
+def _refuse_protected(environment: Environment, resources: Iterable[Mapping[str, Any]]) -> None:
+    """The engine would take away what is not protected before it stops at what is."""
+    found = sorted(each["urn"].rpartition("::")[2] for each in resources if each.get("protect"))
+    if found:
+        raise RefusedError(
+            f"environment {environment.name}: found {', '.join(found)} protected; expected an environment that may go. "
+            f"Whoever means it runs in its shell (atoll env {environment.name}): pulumi state unprotect --all"
+        )
+
+
+def _keepers(environment: Environment) -> tuple[Kms, State | None, bool]:
+    """Who keeps keys and state, and whether it is protected; of an inventory that is no more, this machine and no."""
     try:
         inventory = load(environment.project / "stacks", environment.name)
     except SettingsError:
-        return Kms(), None
-    return inventory.kms, inventory.state
+        return Kms(), None, False
+    return inventory.kms, inventory.state, inventory.protect
 
 
 def _outlives(environment: Environment, kms: Kms) -> bool:

@@ -62,6 +62,11 @@ def prepare(
     else:
         custody.ensured(environment, kms)
         engine.make_stack(screen.listen, custody.url(environment, kms))
+        if state:
+            settings = environment.stack_settings
+            screen.say(
+                f"{settings.parent.name}/{settings.name}: written; commit it (it says what opens the state's secrets)"
+            )
     retention.trim(environment)
     return Prepared(engine, variables)
 

@@ -35,6 +35,8 @@ class ClusterArgs(TypedDict):
     """The kubeconfig of an existing cluster, from the project's folder where it is relative."""
     context: NotRequired[str]
     """The context in it; the current one unless given."""
+    protect: NotRequired[bool]
+    """Whether the engine refuses to delete it."""
 
 
 class Cluster(Component):
@@ -73,15 +75,17 @@ class Cluster(Component):
 def _local(cluster: Cluster, args: ClusterArgs) -> LocalCluster:
     inputs = {key: args.get(key) for key in ("region", "zone") if args.get(key)}
     made = {"name": cluster.name, "nodes": args.get("nodes", 1), **inputs}
-    return LocalCluster(cluster.child("local"), made, cluster.options(additional_secret_outputs=["access"]))
+    return LocalCluster(cluster.child("local"), made, _options(cluster, args))
 
 
 def _existing(cluster: Cluster, args: ClusterArgs) -> ExistingCluster:
     inputs = {key: args.get(key) for key in ("file", "context") if args.get(key)}
     made = {"name": cluster.name, **inputs}
-    return ExistingCluster(
-        cluster.child("existing"), made, cluster.options(additional_secret_outputs=["access"])
-    )
+    return ExistingCluster(cluster.child("existing"), made, _options(cluster, args))
+
+
+def _options(cluster: Cluster, args: ClusterArgs) -> pulumi.ResourceOptions:
+    return cluster.options(additional_secret_outputs=["access"], protect=args.get("protect") or None)
 
 
 _DRIVERS: dict[Driver, Callable[[Cluster, ClusterArgs], LocalCluster | ExistingCluster]] = {

@@ -27,6 +27,8 @@ class ControlPlaneArgs(TypedDict):
     """The kubeconfig of an existing Karmada's API server, from the project's folder where it is relative."""
     context: NotRequired[str]
     """The context in it; the current one unless given."""
+    protect: NotRequired[bool]
+    """Whether the engine refuses to delete it."""
 
 
 class ControlPlane(Component):
@@ -42,7 +44,7 @@ class ControlPlane(Component):
     def __init__(self, name: str, args: ControlPlaneArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         local = args["driver"] == ControlPlaneDriver.LOCAL
-        self.gate = made = self._local() if local else self._existing(args)
+        self.gate = made = self._local(args) if local else self._existing(args)
         self.access = pulumi.Output.secret(made.access)
         self.endpoint = made.endpoint
         self.identifier = made.identifier
@@ -58,11 +60,12 @@ class ControlPlane(Component):
         )
         self.register_outputs({"endpoint": self.endpoint, "identifier": self.identifier})
 
-    def _local(self) -> LocalControlPlane:
-        options = self.options(additional_secret_outputs=["access"])
-        return LocalControlPlane(self.child("local"), {"name": self.name}, options)
+    def _local(self, args: ControlPlaneArgs) -> LocalControlPlane:
+        return LocalControlPlane(self.child("local"), {"name": self.name}, self._options(args))
 
     def _existing(self, args: ControlPlaneArgs) -> ExistingCluster:
         given = {key: args.get(key) for key in ("file", "context") if args.get(key)}
-        options = self.options(additional_secret_outputs=["access"])
-        return ExistingCluster(self.child("existing"), {"name": self.name, **given}, options)
+        return ExistingCluster(self.child("existing"), {"name": self.name, **given}, self._options(args))
+
+    def _options(self, args: ControlPlaneArgs) -> pulumi.ResourceOptions:
+        return self.options(additional_secret_outputs=["access"], protect=args.get("protect") or None)

@@ -31,6 +31,8 @@ class MemberArgs(TypedDict):
     """Karmada's word for the cloud that the cluster runs in."""
     labels: NotRequired[Mapping[str, str]]
     """Labels of the Cluster object, for placements."""
+    protect: NotRequired[bool]
+    """Whether the engine refuses to let it leave. Who leaves loses everything that came by the plane."""
 
 
 class Member(Component):
@@ -101,6 +103,7 @@ class Member(Component):
         options = self.options(
             depends_on=secrets,
             provider=self._plane.kubernetes,
+            protect=args.get("protect") or None,
             custom_timeouts=pulumi.CustomTimeouts(delete=_LEAVE_LIMIT),
         )
         return KubernetesObject(self.child("cluster"), manifest, options)

@@ -50,12 +50,16 @@ class Platform:
     """All components of one environment, each keyed by its name in the inventory."""
 
     def __init__(self, declared: inventory.Inventory) -> None:
-        self.control_plane = ControlPlane(inventory.CONTROL_PLANE, _control_plane(declared.control_plane))
+        self.control_plane = ControlPlane(
+            inventory.CONTROL_PLANE, _control_plane(declared.control_plane, protect=declared.protect)
+        )
         self.clusters = {
-            name: Cluster(name, _cluster(settings)) for name, settings in declared.clusters.items()
+            name: Cluster(name, _cluster(settings, protect=declared.protect))
+            for name, settings in declared.clusters.items()
         }
         self.members = {
-            name: Member(name, self._member(name, settings)) for name, settings in declared.clusters.items()
+            name: Member(name, self._member(name, settings, protect=declared.protect))
+            for name, settings in declared.clusters.items()
         }
         self.propagations = {
             name: Propagation(name, self._propagation(settings))
@@ -63,7 +67,7 @@ class Platform:
         }
         self.keys = {name: Key(name, _key(settings)) for name, settings in declared.keys.items()}
         self.sealed_secrets = {
-            name: SealedSecret(name, self._sealed_secret(declared, settings))
+            name: SealedSecret(name, self._sealed_secret(declared, settings), _kept(declared, settings))
             for name, settings in declared.sealed_secrets.items()
         }
         self.deliveries = {
@@ -72,7 +76,8 @@ class Platform:
             if settings.clusters
         }
         self.registries = {
-            name: Registry(name, _registry(settings)) for name, settings in declared.registries.items()
+            name: Registry(name, _registry(settings, protect=declared.protect))
+            for name, settings in declared.registries.items()
         }
         self.repositories = {
             (name, each): Repository(naming.child(name, each), self._repository(name, each, settings))
@@ -91,9 +96,7 @@ class Platform:
             name: self._publication(name, settings) for name, settings in declared.publications.items()
         }
         self._named: dict[str, Image | ImageCopy] = {**self.images, **self.image_copies}
-        self.containers = {
-            name: Container(name, self._container(settings)) for name, settings in declared.containers.items()
-        }
+        self.containers = self._containers(declared)
         self._parts = Parts(declared, self.registries, self.repositories, self.publications, self._named)
         carried = {name: each for name, each in declared.releases.items() if not each.hooks}
         self.carried = {
@@ -125,11 +128,12 @@ class Platform:
             "keys": {name: {"alias": key.alias, "arn": key.arn} for name, key in self.keys.items()},
         }
 
-    def _member(self, name: str, settings: inventory.Cluster) -> MemberArgs:
+    def _member(self, name: str, settings: inventory.Cluster, *, protect: bool) -> MemberArgs:
         args = MemberArgs(
             control_plane=self.control_plane,
             access=self.clusters[name].access,
             labels=settings.labels,
+            protect=protect,
         )
         if settings.region:
             args["region"] = settings.region
@@ -265,12 +269,16 @@ class Platform:
         target = self.repositories[settings.registry, settings.repository]
         return ImageCopyArgs(source=settings.source, target=target, tags=settings.tags)
 
-    def _container(self, settings: inventory.Container) -> ContainerArgs:
-        args = ContainerArgs(image=settings.image)
-        if settings.built:
-            args["image"] = self.images[settings.built].ref
-            args["registry"] = self.registries[self._declared.images[settings.built].registry]
-        return args | cast("ContainerArgs", settings.settings)
+    def _containers(self, declared: inventory.Inventory) -> dict[str, Container]:
+        """What runs beside the clusters; of an image that is built here with the login of its registry."""
+        made = {}
+        for name, settings in declared.containers.items():
+            args = ContainerArgs(image=settings.image)
+            if settings.built:
+                args["image"] = self.images[settings.built].ref
+                args["registry"] = self.registries[declared.images[settings.built].registry]
+            made[name] = Container(name, args | cast("ContainerArgs", settings.settings))
+        return made
 
     def _pull_secrets(self, declared: inventory.Inventory) -> None:
         """The Secrets by which clusters pull, each with the propagation that carries it."""
@@ -287,14 +295,20 @@ class Platform:
                 )
 
 
-def _control_plane(settings: inventory.ControlPlane) -> ControlPlaneArgs:
-    args = ControlPlaneArgs(driver=ControlPlaneDriver(settings.driver))
+def _kept(declared: inventory.Inventory, settings: inventory.SealedSecret) -> pulumi.ResourceOptions | None:
+    """Values that were made here are in the state alone, and lost with it."""
+    is_kept = declared.protect and settings.generated
+    return pulumi.ResourceOptions(protect=True) if is_kept else None
+
+
+def _control_plane(settings: inventory.ControlPlane, *, protect: bool) -> ControlPlaneArgs:
+    args = ControlPlaneArgs(driver=ControlPlaneDriver(settings.driver), protect=protect)
     _point(args, settings.kubeconfig)
     return args
 
 
-def _cluster(settings: inventory.Cluster) -> ClusterArgs:
-    args = ClusterArgs(driver=Driver(settings.driver))
+def _cluster(settings: inventory.Cluster, *, protect: bool) -> ClusterArgs:
+    args = ClusterArgs(driver=Driver(settings.driver), protect=protect)
     if settings.nodes is not None:
         args["nodes"] = settings.nodes
     if settings.region:
@@ -319,8 +333,9 @@ def _override(rule: inventory.Override) -> Override:
     return Override(resource=rule.resource, clusters=rule.clusters, patches=patches)
 
 
-def _registry(settings: inventory.Registry) -> RegistryArgs:
-    return RegistryArgs(kind=RegistryKind(settings.kind)) | cast("RegistryArgs", settings.settings)
+def _registry(settings: inventory.Registry, *, protect: bool) -> RegistryArgs:
+    args = RegistryArgs(kind=RegistryKind(settings.kind), protect=protect)
+    return args | cast("RegistryArgs", settings.settings)
 
 
 def _key(settings: inventory.Key) -> KeyArgs:

@@ -313,9 +313,10 @@ class Container(Declared):
 
 
 class Declaration(Declared):
-    """A whole inventory."""
+    """A whole inventory; `protect` says that the engine is to refuse the end of what holds data."""
 
     control_plane: ControlPlane
+    protect: Flag = False
     kms: Kms = Kms(driver=Keeper.LOCAL)
     state: State | None = None
     vars: dict[str, Any] = Field(default_factory=dict)

@@ -262,6 +262,8 @@ class Inventory:
     """One environment. `project` is the checkout, `groups` are the names of each group's clusters, sorted.
 
     `plugins` are those of the engine that the program uses beside what the inventory declares.
+    `protect` says that the engine refuses to delete what holds data: the control plane, clusters, members, keys, registries
+    with their repositories, and made secrets.
 
     No `state` is the folder of the environment on this machine.
     """
@@ -283,6 +285,7 @@ class Inventory:
     containers: Mapping[str, Container] = field(default_factory=dict)
     releases: Mapping[str, Release] = field(default_factory=dict)
     plugins: tuple[str, ...] = ()
+    protect: bool = False
 
     @property
     def every_image(self) -> dict[str, "Image | ImageCopy"]:

@@ -27,8 +27,11 @@ def problems(declared: Declaration, environment: str) -> Iterator[tuple[Path, st
         seen.setdefault(alias, name)
 
 
-def resolved(environment: str, name: str, key: Key) -> inventory.Key:
-    """A key with all that was not said; where data is meant to stay, it is hard to lose."""
+def resolved(environment: str, name: str, key: Key, *, protect: bool) -> inventory.Key:
+    """A key with all that was not said; where data is meant to stay, it is hard to lose.
+
+    `protect` is what the environment says.
+    """
     shared = not is_throwaway(environment)
     return inventory.Key(
         alias=_alias(environment, name, key),
@@ -46,7 +49,7 @@ def resolved(environment: str, name: str, key: Key) -> inventory.Key:
         deletion_window=key.deletion_window,
         spec=key.spec,
         multi_region=key.multi_region,
-        protect=shared if key.protect is None else key.protect,
+        protect=shared or protect if key.protect is None else key.protect,
         retain=shared if key.retain is None else key.retain,
         existing=key.import_,
     )

@@ -126,8 +126,11 @@ def _inputs(declared: Registry | Repository) -> dict[str, Any]:
     return inputs
 
 
-def resolved(environment: str, declared: Registry, groups: Groups) -> inventory.Registry:
-    """A registry with all that was not said; where data is meant to stay, it is hard to lose."""
+def resolved(environment: str, declared: Registry, groups: Groups, *, protect: bool) -> inventory.Registry:
+    """A registry with all that was not said; where data is meant to stay, it is hard to lose.
+
+    `protect` is what the environment says.
+    """
     shared = not keys.is_throwaway(environment)
     said = declared.model_dump(
         exclude_unset=True, exclude_none=True, exclude={"kind", "repositories", "pull_secrets"}
@@ -137,7 +140,10 @@ def resolved(environment: str, declared: Registry, groups: Groups) -> inventory.
     return inventory.Registry(
         kind=str(declared.kind),
         settings=said,
-        repositories={name: _resolved(each, shared=shared) for name, each in declared.repositories.items()},
+        repositories={
+            name: _resolved(each, shared=shared, protect=protect)
+            for name, each in declared.repositories.items()
+        },
         pull_secrets={
             name: inventory.PullSecret(
                 each.namespace, groups.chosen(each.groups, each.clusters), each.user, each.timeout
@@ -147,7 +153,7 @@ def resolved(environment: str, declared: Registry, groups: Groups) -> inventory.
     )
 
 
-def _resolved(declared: Repository, *, shared: bool) -> inventory.Repository:
+def _resolved(declared: Repository, *, shared: bool, protect: bool) -> inventory.Repository:
     said = declared.model_dump(
         exclude_unset=True, exclude_none=True, include=set(REPOSITORY_ONLY[RegistryKind.ECR])
     )
@@ -158,7 +164,7 @@ def _resolved(declared: Repository, *, shared: bool) -> inventory.Repository:
         settings=said,
         key=key if key and not _is_arn(key) else None,
         force_delete=not shared if declared.force_delete is None else declared.force_delete,
-        protect=shared if declared.protect is None else declared.protect,
+        protect=shared or protect if declared.protect is None else declared.protect,
         retain=shared if declared.retain is None else declared.retain,
         existing=declared.import_,
     )

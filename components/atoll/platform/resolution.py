@@ -158,7 +158,7 @@ class _Resolver:
             self._problems.add(path, text)
         plane = self._declared.control_plane
         clusters = {name: self._cluster(name) for name in self._declared.clusters}
-        kms, state = self._declared.kms, self._declared.state
+        kms, state, protect = self._declared.kms, self._declared.state, self._declared.protect
         return Inventory(
             environment=environment,
             project=project,
@@ -170,9 +170,12 @@ class _Resolver:
             propagations=self._propagations(clusters),
             sealed_secrets=self._sealed_secrets(),
             releases=self._releases(),
-            keys={name: keys.resolved(environment, name, key) for name, key in self._declared.keys.items()},
+            keys={
+                name: keys.resolved(environment, name, key, protect=protect)
+                for name, key in self._declared.keys.items()
+            },
             registries={
-                name: registries.resolved(environment, each, self._groups)
+                name: registries.resolved(environment, each, self._groups, protect=protect)
                 for name, each in self._declared.registries.items()
             },
             images=images.resolved(
@@ -186,6 +189,7 @@ class _Resolver:
             kms=Kms(str(kms.driver), kms.key or "", kms.region or "", kms.endpoint),
             plugins=tuple(dict.fromkeys(map(str, self._declared.plugins))),
             state=State(state.bucket, state.region, state.endpoint) if state else None,
+            protect=protect,
         )
 
     def _cluster(self, name: str) -> Cluster:

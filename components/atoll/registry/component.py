@@ -58,6 +58,8 @@ class RegistryArgs(TypedDict):
     """Of ECR: what is copied to other registries. Rules that others made stay."""
     pull_through_cache: NotRequired[Mapping[str, PullThroughCache]]
     """Of ECR: {prefix: upstream}."""
+    protect: NotRequired[bool]
+    """Whether the engine refuses to delete it."""
 
 
 class Registry(Component):
@@ -102,7 +104,7 @@ def _local(registry: Registry, args: RegistryArgs) -> tuple[LocalRegistry, pulum
         "users": list(args.get("users") or USERS),
         "forceDelete": args.get("force_delete", False),
     }
-    made = LocalRegistry(registry.child("local"), inputs, registry.options())
+    made = LocalRegistry(registry.child("local"), inputs, _options(registry, args))
     return made, made.authority
 
 
@@ -113,7 +115,12 @@ def _ecr(registry: Registry, args: RegistryArgs) -> tuple[EcrRegistry, pulumi.Ou
         "pullThroughCache": dict(args.get("pull_through_cache", {})),
         **registry.place,
     }
-    return EcrRegistry(registry.child("ecr"), inputs, registry.options()), pulumi.Output.from_input("")
+    made = EcrRegistry(registry.child("ecr"), inputs, _options(registry, args))
+    return made, pulumi.Output.from_input("")
+
+
+def _options(registry: Registry, args: RegistryArgs) -> pulumi.ResourceOptions:
+    return registry.options(protect=args.get("protect") or None)
 
 
 _KINDS: dict[
