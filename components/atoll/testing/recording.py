@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import pulumi
 from google.protobuf import empty_pb2, json_format, struct_pb2
@@ -11,10 +11,9 @@ from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"
-"""How the engine's protocol marks a secret: {SIGNATURE: SECRET, "value": ...}."""
-PROJECT = "atoll"
+from atoll.core import naming
+from atoll.provider.values import SECRET, SIGNATURE
+
 _STACK = "pulumi:pulumi:Stack"
 
 _OUTPUTS = (
@@ -38,12 +37,13 @@ class Registered:
     type: str
     name: str
     inputs: dict[str, Any]
-    request: resource_pb2.RegisterResourceRequest
+    request: Any
+    """The whole of what the engine was asked (`RegisterResourceRequest` of its protocol)."""
 
     @property
     def custom(self) -> bool:
         """Whether a provider makes it; a component is made by nobody."""
-        return self.request.custom
+        return bool(self.request.custom)
 
     @property
     def component(self) -> tuple[str, str]:
@@ -65,23 +65,26 @@ class _Monitor(mocks.MockMonitor):
         self.registered: dict[str, Registered] = {}
         self.exported: dict[str, dict[str, Any]] = {}
 
-    def make_urn(self, parent, type_, name):
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
         """A URN as the engine makes it: all types on the way down, without the stack's."""
         above = parent.split("::")[2] if parent else _STACK
         chain = type_ if above == _STACK else f"{above}${type_}"
-        return f"urn:pulumi:{pulumi.get_stack()}::{PROJECT}::{chain}::{name}"
+        return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{chain}::{name}"
 
-    def RegisterResourceOutputs(self, request):  # noqa: N802 - the protocol's name
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        """Keeps the outputs of components."""
         # Those of the stack come whenever they like, or never: nobody waits for them.
         if request.urn in self.registered:
             self.exported[request.urn] = json_format.MessageToDict(request.outputs)
         return empty_pb2.Empty()
 
-    def RegisterResource(self, request):  # noqa: N802 - the protocol's name
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        """Keeps the resource, and answers for its provider."""
         urn = self.make_urn(request.parent, request.type, request.name)
         if request.type == _STACK:
             return resource_pb2.RegisterResourceResponse(urn=urn)
-        assert urn not in self.registered, f"{urn} is registered twice"
+        if urn in self.registered:
+            raise AssertionError(f"{urn} is registered twice")
         inputs = json_format.MessageToDict(request.object)
         self.registered[urn] = Registered(urn, request.type, request.name, inputs, request)
         return resource_pb2.RegisterResourceResponse(
@@ -89,7 +92,7 @@ class _Monitor(mocks.MockMonitor):
         )
 
 
-def _outputs(request: resource_pb2.RegisterResourceRequest) -> struct_pb2.Struct:
+def _outputs(request: Any) -> struct_pb2.Struct:
     """Inputs and outputs, secret where the request asks for it, as the engine has it."""
     made = struct_pb2.Struct()
     made.CopyFrom(request.object)
@@ -109,10 +112,10 @@ def _outputs(request: resource_pb2.RegisterResourceRequest) -> struct_pb2.Struct
 class _Nothing(mocks.Mocks):
     """Answers nothing: a component that asks a provider while the program runs is no component of ours."""
 
-    def new_resource(self, args):
+    def new_resource(self, args: mocks.MockResourceArgs) -> NoReturn:
         raise AssertionError(args.name)
 
-    def call(self, args):
+    def call(self, args: mocks.MockCallArgs) -> NoReturn:
         raise AssertionError(args.token)
 
 
@@ -128,13 +131,19 @@ class Record:
         return [each for each in self.resources.values() if each.type.endswith(suffix)]
 
 
-def record(program: Callable[[], Any], stack: str) -> Record:
-    """Runs a program as an environment's stack."""
+def record(program: Callable[[], Any], stack: str, project: str = naming.PACKAGE) -> Record:
+    """Runs a program as a stack of a project, and tells what it registered.
+
+    Nothing is made: what a provider would answer is made up, as text that ends in the output's name.
+
+    Raises:
+        AssertionError: the program asks a provider while it runs, or registers something twice.
+    """
     monitor = _Monitor()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        mocks.set_mocks(monitor.mocks, project=PROJECT, stack=stack, preview=False, monitor=monitor)
+        mocks.set_mocks(monitor.mocks, project=project, stack=stack, preview=False, monitor=monitor)
         loop.run_until_complete(run_pulumi_func(program))
     finally:
         asyncio.set_event_loop(None)
