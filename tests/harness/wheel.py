@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +19,8 @@ class Installed:
         locked = folder / "locked.txt"
         export = ["export", "--locked", "--no-dev", "--no-emit-project", "--no-hashes", "--quiet"]
         _uv(*export, "--output-file", str(locked))
-        _uv("venv", "--quiet", "--python", sys.executable, str(self.folder))
+        # With pip, which the language host asks for what is installed.
+        venv.create(self.folder, with_pip=True)
         install = ["pip", "install", "--quiet", "--python", str(self.bin / "python")]
         _uv(*install, "--constraints", str(locked), str(self.wheel))
 

@@ -10,6 +10,6 @@
 Nothing of Atoll's own imports it.
 """
 
-from atoll.testing.recording import Record, Registered, open_texts, plain, record
+from atoll.testing.recording import Record, Registered, Secret, open_texts, plain, record
 
-__all__ = ["Record", "Registered", "open_texts", "plain", "record"]
+__all__ = ["Record", "Registered", "Secret", "open_texts", "plain", "record"]

@@ -1,8 +1,9 @@
 """A Pulumi engine that makes nothing and remembers everything that a program registers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import pulumi
@@ -25,8 +26,16 @@ _OUTPUTS = (
 )
 
 
+_REFERENCE = "pulumi:pulumi:StackReference"
 _HELM_RELEASE = "kubernetes:helm.sh/v3:Release"
 """The one resource of somebody else's whose output a component asks for."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A secret output of another stack."""
+
+    value: Any
 
 
 @dataclass(frozen=True)
@@ -60,8 +69,9 @@ class _Monitor(mocks.MockMonitor):
     The one it stands on would answer through `Mocks` and open an event loop in every thread for that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, references: Mapping[str, Mapping[str, Any]]) -> None:
         super().__init__(_Nothing())
+        self._references = references
         self.registered: dict[str, Registered] = {}
         self.exported: dict[str, dict[str, Any]] = {}
 
@@ -77,6 +87,26 @@ class _Monitor(mocks.MockMonitor):
         if request.urn in self.registered:
             self.exported[request.urn] = json_format.MessageToDict(request.outputs)
         return empty_pb2.Empty()
+
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        """Answers for other stacks, and for nothing else that exists."""
+        if request.type != _REFERENCE:
+            raise AssertionError(request.name)
+        properties = struct_pb2.Struct()
+        properties.update({"name": request.id, **self._referred(request.id)})
+        urn = self.make_urn(request.parent, request.type, request.name)
+        return resource_pb2.ReadResourceResponse(urn=urn, properties=properties)
+
+    def _referred(self, stack: str) -> dict[str, Any]:
+        if stack not in self._references:
+            raise AssertionError(
+                f"stack {stack}: found a reference to it; expected its outputs in `references`"
+            )
+        outputs = self._references[stack]
+        return {
+            "outputs": {name: _marked(value) for name, value in outputs.items()},
+            "secretOutputNames": [name for name, value in outputs.items() if isinstance(value, Secret)],
+        }
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
         """Keeps the resource, and answers for its provider."""
@@ -109,6 +139,10 @@ def _outputs(request: Any) -> struct_pb2.Struct:
     return made
 
 
+def _marked(value: Any) -> Any:
+    return {SIGNATURE: SECRET, "value": value.value} if isinstance(value, Secret) else value
+
+
 class _Nothing(mocks.Mocks):
     """Answers nothing: a component that asks a provider while the program runs is no component of ours."""
 
@@ -131,15 +165,22 @@ class Record:
         return [each for each in self.resources.values() if each.type.endswith(suffix)]
 
 
-def record(program: Callable[[], Any], stack: str, project: str = naming.PACKAGE) -> Record:
+def record(
+    program: Callable[[], Any],
+    stack: str,
+    project: str = naming.PACKAGE,
+    references: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> Record:
     """Runs a program as a stack of a project, and tells what it registered.
 
-    Nothing is made: what a provider would answer is made up, as text that ends in the output's name.
+    Nothing is made: what a provider would answer is made up, as text that ends in the output's name. `references` are the
+    outputs of other stacks, {full name of the stack: {output: value}}, of which some may be a `Secret`.
 
     Raises:
-        AssertionError: the program asks a provider while it runs, or registers something twice.
+        AssertionError: the program asks a provider while it runs, registers something twice, or refers to a stack that is
+            not among those.
     """
-    monitor = _Monitor()
+    monitor = _Monitor(references)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
