@@ -1,12 +1,16 @@
-"""What other repositories get: the wheel, which works without this one."""
+"""What other repositories get: the wheel, which works without this one, and what their programs make by it."""
 
 import json
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 
 import atoll
+from atoll.kubernetes import Api, Kubeconfig
+from harness.consumer import Consumer
 from harness.wheel import Installed
 
 _KINDS = {
@@ -52,3 +56,72 @@ def test_the_command_knows_its_programs_without_a_checkout(installed, tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert {"pulumi", "etcd", "karmada-scheduler"} <= {each["name"] for each in json.loads(done.stdout)}
+
+
+@pytest.mark.timeout(480)
+def test_a_stack_of_another_repository_joins_its_own_cluster_to_an_environment(up, installed, tmp_path):
+    checkout, _ = up
+    consumer = Consumer("consumer-python", tmp_path, installed, partial(checkout.shell, "test"))
+    environment, plane = checkout.environment("test"), checkout.api("test", "control-plane")
+
+    consumer.begin(environment="organization/atoll/test")
+    try:
+        made = consumer.up()
+        consumer.up("--refresh", "--expect-no-changes")
+        path = environment.clusters / "atollita" / "pki" / "admin.kubeconfig"
+        api = Api(Kubeconfig.read(path.read_text()))
+
+        assert made["delivered"] == {"atollita": 2}
+        assert made["endpoint"] == api.kubeconfig.server
+        assert made["federation"] == plane.kubeconfig.server
+        neighbours = api.request("GET", "/api/v1/namespaces/tours/configmaps/neighbours")
+        assert neighbours["data"]["clusters"].split() == sorted(_declared(checkout))
+        # The environment goes on as if nobody else were there, and leaves what is not its own.
+        assert checkout.report("up", "test")["changes"] == []
+        assert api.healthy()
+    finally:
+        consumer.down()
+
+    assert not (environment.clusters / "atollita").exists()
+    assert _members(plane) == _declared(checkout)
+
+
+@pytest.mark.timeout(480)
+def test_a_program_in_yaml_uses_components_of_the_package(up, installed, tmp_path):
+    checkout, _ = up
+    consumer = Consumer("consumer-yaml", tmp_path, installed, partial(checkout.shell, "test"), "yaml")
+    environment, plane = checkout.environment("test"), checkout.api("test", "control-plane")
+
+    consumer.begin(environment="organization/atoll/test")
+    consumer.pulumi("preview")
+    try:
+        made = consumer.up()
+        consumer.up("--refresh", "--expect-no-changes")
+        api = Api(Kubeconfig.read(consumer.pulumi("stack", "output", "access", "--show-secrets")))
+
+        assert made["endpoint"] == api.kubeconfig.server
+        assert made["identifier"] == api.identifier()
+        assert made["access"] == "[secret]"
+        assert _regions(api) == ["south", "south"]
+        assert _members(plane) == _declared(checkout) | {"cove"}
+
+        consumer.pulumi("config", "set", "nodes", "1")
+        consumer.up()
+        assert _regions(api) == ["south"]
+    finally:
+        consumer.down()
+
+    assert not (environment.clusters / "cove").exists()
+    assert _members(plane) == _declared(checkout)
+
+
+def _regions(api):
+    return [each["metadata"]["labels"]["topology.kubernetes.io/region"] for each in api.items("v1", "Node")]
+
+
+def _members(plane):
+    return {each["metadata"]["name"] for each in plane.items("cluster.karmada.io/v1alpha1", "Cluster")}
+
+
+def _declared(checkout):
+    return set(yaml.safe_load((checkout.folder / "stacks" / "test.yaml").read_text())["clusters"])
