@@ -58,7 +58,7 @@ def test_the_command_knows_its_programs_without_a_checkout(installed, tmp_path):
     assert {"pulumi", "etcd", "karmada-scheduler"} <= {each["name"] for each in json.loads(done.stdout)}
 
 
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(900)
 def test_a_stack_of_another_repository_joins_its_own_cluster_to_an_environment(up, installed, tmp_path):
     checkout, _ = up
     consumer = Consumer("consumer-python", tmp_path, installed, partial(checkout.shell, "test"))
@@ -86,7 +86,7 @@ def test_a_stack_of_another_repository_joins_its_own_cluster_to_an_environment(u
     assert _members(plane) == _declared(checkout)
 
 
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(900)
 def test_a_program_in_yaml_uses_components_of_the_package(up, installed, tmp_path):
     checkout, _ = up
     consumer = Consumer("consumer-yaml", tmp_path, installed, partial(checkout.shell, "test"), "yaml")
