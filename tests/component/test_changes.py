@@ -2,8 +2,8 @@
 
 import pytest
 
+from atoll.testing import plain
 from harness import environments
-from harness.recording import plain
 
 
 def _changed(before, after):

@@ -3,8 +3,8 @@
 import json
 
 from atoll.charts.publication import ChartPublication, ChartPublicationArgs
-from harness import environments, recording
-from harness.recording import plain
+from atoll.testing import plain, recording
+from harness import environments
 
 
 def test_a_publication_is_one_resource_that_names_a_file_of_logins_and_holds_none():

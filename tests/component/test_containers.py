@@ -3,8 +3,7 @@
 from typing import cast
 
 from atoll.registry import Container, ContainerArgs, Registry, RegistryArgs, RegistryKind
-from harness import recording
-from harness.recording import plain
+from atoll.testing import plain, record
 
 _REF = f"host.example/app@sha256:{'1' * 64}"
 
@@ -17,7 +16,7 @@ def _made(**more):
             given["registry"] = registry
         Container("app", cast("ContainerArgs", given))
 
-    found = recording.record(program, "dev")
+    found = record(program, "dev")
     return {each.type: each for each in found.resources.values() if each.custom}
 
 

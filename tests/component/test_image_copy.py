@@ -11,8 +11,7 @@ from atoll.registry import (
     Repository,
     RepositoryArgs,
 )
-from harness import recording
-from harness.recording import plain
+from atoll.testing import plain, recording
 
 _DIGEST = f"sha256:{'1' * 64}"
 

@@ -20,8 +20,7 @@ from atoll.registry import (
     RepositoryArgs,
 )
 from atoll.secrets import sealed_secret
-from harness import recording
-from harness.recording import open_texts, plain
+from atoll.testing import open_texts, plain, recording
 
 _SECRET = "4c1d27"
 

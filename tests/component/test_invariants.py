@@ -6,8 +6,8 @@ import pytest
 
 from atoll.core import naming
 from atoll.platform import load, registries, releases, sealed_secrets
+from atoll.testing import open_texts, plain
 from harness import environments, sealing
-from harness.recording import open_texts, plain
 
 _SECRET_OUTPUTS = {
     "LocalCluster": {"access"},

@@ -3,8 +3,7 @@
 import pytest
 
 from atoll.secrets import Grant, Key, KeyArgs, KeySpec
-from harness import recording
-from harness.recording import plain
+from atoll.testing import plain, recording
 
 _ROLE = "arn:aws:iam::111122223333:role/r"
 

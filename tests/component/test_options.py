@@ -4,7 +4,7 @@ import pulumi
 
 from atoll.cluster import Cluster, ClusterArgs
 from atoll.cluster.component import Driver
-from harness import recording
+from atoll.testing import recording
 
 
 class _Outer(pulumi.ComponentResource):

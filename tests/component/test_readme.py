@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from atoll.automation.command_line import app
 from atoll.core.errors import Exit
 from atoll.platform.declaration import Cluster, Declaration, Declared, Group
-from harness import recording
+from atoll.testing import recording
 
 _ROOT = Path(__file__).parents[2]
 _README = (_ROOT / "README.md").read_text()

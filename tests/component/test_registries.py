@@ -5,6 +5,7 @@ from typing import cast
 import pytest
 
 from atoll.core.errors import ArgsError
+from atoll.provider import values
 from atoll.registry import (
     Encryption,
     Registry,
@@ -14,8 +15,8 @@ from atoll.registry import (
     RepositoryArgs,
     TagMutability,
 )
-from harness import environments, recording
-from harness.recording import plain
+from atoll.testing import open_texts, plain, recording
+from harness import environments
 
 _KEY = "arn:aws:kms:eu-west-1:111122223333:key/k"
 
@@ -128,8 +129,8 @@ def test_a_pull_secret_goes_to_its_clusters_and_shows_nothing_of_the_login():
 
     assert plain(pull.inputs) == {"name": "depot", "kind": "oci", "registry": "depot", "user": "nodes"}
     assert {urn.rpartition("::")[2] for urn in pull.request.dependencies} == {"depot-local"}
-    assert secret.inputs["data"] == {recording.SIGNATURE: recording.SECRET, "value": "depot/data"}
+    assert secret.inputs["data"] == {values.SIGNATURE: values.SECRET, "value": "depot/data"}
     assert plain(secret.inputs)["type"] == "kubernetes.io/dockerconfigjson"
-    assert "depot/data" not in str(recording.open_texts(status.inputs))
+    assert "depot/data" not in str(open_texts(status.inputs))
     awaited = {urn.rpartition("::")[2] for urn in secret.request.dependencies}
     assert "control-plane-namespace.beacon" in awaited

@@ -2,8 +2,8 @@
 
 import pytest
 
+from atoll.testing import open_texts, plain
 from harness import environments, sealing
-from harness.recording import open_texts, plain
 
 _REVISION = "atoll.dev/revision"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from atoll.testing import plain
 from harness import environments, golden
-from harness.recording import plain
 
 _FOLDER = Path(__file__).parent / "environments"
 

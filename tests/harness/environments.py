@@ -4,8 +4,8 @@ import functools
 from pathlib import Path
 
 from atoll.platform import Platform, environments, load
-from harness import helm, recording
-from harness.recording import Record
+from atoll.testing import Record, recording
+from harness import helm
 
 STACKS = Path(__file__).parents[2] / "stacks"
 NAMES = environments(STACKS)

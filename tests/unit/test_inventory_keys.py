@@ -7,8 +7,7 @@ import pytest
 from atoll.core.errors import SettingsError
 from atoll.platform import Platform, load
 from atoll.platform.inventory import Grant, Key
-from harness import recording
-from harness.recording import plain
+from atoll.testing import plain, recording
 
 _PLANE = "controlPlane: {driver: local}\n"
 

@@ -13,6 +13,7 @@ from atoll.automation import (
     beginning,
     charts,
     ending,
+    installing,
     inventories,
     machine,
     processes,
@@ -40,6 +41,7 @@ tools = typer.Typer(help="The programs that Atoll runs.", no_args_is_help=True, 
 app.add_typer(tools, name="tools")
 app.add_typer(charts.app, name="charts")
 app.add_typer(inventories.app, name="inventory")
+app.add_typer(installing.app, name="plugins")
 app.add_typer(secrets.app, name="secrets")
 
 

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from atoll.automation import looking
+from atoll.automation import looking, sealing
 from atoll.automation.engine import Engine
 from atoll.automation.looking import Access
 from atoll.cluster.local import launch
@@ -44,13 +44,16 @@ def refuse_declared(inventory: Inventory, name: str) -> None:
 
 
 def clear_unknown(environment: Environment, inventory: Inventory, state: list[dict[str, Any]]) -> list[str]:
-    """Removes clusters of this machine that neither the inventory nor the state knows; returns their names.
+    """Removes clusters of this machine that neither the inventory nor the state knows and no other stack made.
+
+    Returns their names.
 
     A plugin that dies while it makes one leaves it so: the engine does not keep a creation that failed, and nobody asks
     for it any more once the inventory has dropped it.
     """
     known = {CONTROL_PLANE, *inventory.clusters, *looking.members(state)}
-    unknown = sorted(set(launch.names(environment)) - known)
+    strange = sorted(set(launch.names(environment)) - known)
+    unknown = [name for name in strange if _is_ours(environment, launch.owner(environment, name))]
     for name in unknown:
         launch.remove(environment, name)
     return unknown
@@ -59,16 +62,23 @@ def clear_unknown(environment: Environment, inventory: Inventory, state: list[di
 def clear_registries(
     environment: Environment, inventory: Inventory, state: list[dict[str, Any]]
 ) -> list[str]:
-    """Removes registries of this machine that neither the inventory nor the state knows; returns their names."""
+    """Removes registries of this machine that neither inventory nor state knows, and no other stack; returns their names."""
     known = {each["inputs"]["name"] for each in state if each["type"] == _REGISTRY}
     unknown = [
         name
         for name in registries.names(environment)
-        if name not in known and name not in inventory.registries
+        if name not in known
+        and name not in inventory.registries
+        and _is_ours(environment, registries.owner(environment, name))
     ]
     for name in unknown:
         registries.remove(environment, registries.seat(environment, name))
     return unknown
+
+
+def _is_ours(environment: Environment, owner: str) -> bool:
+    """Whether nothing says that another stack made it."""
+    return owner in {"", f"{sealing.PROJECT}/{environment.name}"}
 
 
 def clear_builder(environment: Environment, inventory: Inventory, state: list[dict[str, Any]]) -> bool:

@@ -8,6 +8,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from atoll.cluster import existing
 from atoll.cluster.provider import kubernetes_provider
 from atoll.cluster.resources import ExistingCluster, LocalCluster
 from atoll.core.component import Component
@@ -33,6 +34,8 @@ class ClusterArgs(TypedDict):
     """The zone that its nodes are labelled with."""
     file: NotRequired[str]
     """The kubeconfig of an existing cluster, from the project's folder where it is relative."""
+    kubeconfig: NotRequired[pulumi.Input[str]]
+    """The kubeconfig of an existing cluster itself, in place of a file; credentials that it names have to be inside."""
     context: NotRequired[str]
     """The context in it; the current one unless given."""
     protect: NotRequired[bool]
@@ -79,8 +82,7 @@ def _local(cluster: Cluster, args: ClusterArgs) -> LocalCluster:
 
 
 def _existing(cluster: Cluster, args: ClusterArgs) -> ExistingCluster:
-    inputs = {key: args.get(key) for key in ("file", "context") if args.get(key)}
-    made = {"name": cluster.name, **inputs}
+    made = existing.inputs(f"cluster {cluster.name}", cluster.name, args)
     return ExistingCluster(cluster.child("existing"), made, _options(cluster, args))
 
 

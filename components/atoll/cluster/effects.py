@@ -72,6 +72,7 @@ class LocalCluster(Effect):
         """Starts the cluster, or takes up the one that was begun under this name."""
         environment = Environment.current()
         launch.refuse(environment, [inputs["name"]])
+        launch.claim(environment, inputs["name"], context.owner)
         local = member(environment, inputs["name"])
         seat = local.seat
         local.write()
@@ -116,7 +117,7 @@ class LocalCluster(Effect):
 
 
 class ExistingCluster(Effect):
-    """A cluster that somebody else runs, taken up by a kubeconfig's file and context."""
+    """A cluster that somebody else runs, taken up by a kubeconfig, or by a file with one, and its context."""
 
     replace_on = frozenset[str]()
     secret_outputs = frozenset({"access"})
@@ -124,11 +125,8 @@ class ExistingCluster(Effect):
 
     def check(self, inputs: Values) -> list[Failure]:
         """The file is looked at when the cluster is taken up, and by the command's preflight before that."""
-        return (
-            []
-            if inputs.get("file")
-            else [Failure("file", "found nothing; expected a kubeconfig's file name")]
-        )
+        both = inputs.get("file") and inputs.get("kubeconfig")
+        return [Failure("file", "found a kubeconfig beside it; expected one of them")] if both else []
 
     def changes(self, changed: frozenset[str]) -> frozenset[str]:
         """Another file or context may be another cluster; newer credentials in the same file are not."""
@@ -140,7 +138,7 @@ class ExistingCluster(Effect):
             current = _existing(inputs).text()
         except ArgsError:
             return None
-        return None if current == outputs.get("access") else "the kubeconfig's file changed"
+        return None if current == outputs.get("access") else "the kubeconfig changed"
 
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Reads the kubeconfig and asks the cluster who it is."""
@@ -150,7 +148,7 @@ class ExistingCluster(Effect):
         except ApiError as error:
             raise UnavailableError(
                 f"cluster {inputs['name']}: {kubeconfig.server}: found a refusal ({error}); expected to be let in. "
-                f"Renew the credentials in {inputs['file']}."
+                f"Renew the credentials in {inputs.get('file') or 'its kubeconfig'}."
             ) from error
         outputs = {"access": kubeconfig.text(), "endpoint": kubeconfig.server, "identifier": identifier}
         return Outcome(inputs["name"], outputs)
@@ -169,9 +167,12 @@ class ExistingCluster(Effect):
 
 
 def _existing(inputs: Values) -> Kubeconfig:
+    if text := inputs.get("kubeconfig"):
+        return Kubeconfig.read(text, inputs.get("context"))
     path = Path(inputs["file"]).expanduser()
     if not path.is_absolute():
-        path = Environment.current().project / path
+        # An engine of another repository's runs its plugins in the folder of the program.
+        path = (environment.project if (environment := Environment.given()) else Path.cwd()) / path
     try:
         text = path.read_text()
     except OSError as error:

@@ -22,7 +22,7 @@ class LocalCluster(Resource):
 
 
 class ExistingCluster(Resource):
-    """A cluster that somebody else runs, found by a kubeconfig's file and context."""
+    """A cluster that somebody else runs, found by a kubeconfig, or a file with one, and its context."""
 
     outputs: ClassVar[tuple[str, ...]] = _OUTPUTS
     access: pulumi.Output[str]

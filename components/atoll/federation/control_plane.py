@@ -5,10 +5,14 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
+from atoll.cluster import existing
 from atoll.cluster.provider import kubernetes_provider
 from atoll.cluster.resources import ExistingCluster
 from atoll.core.component import Component
 from atoll.federation.resources import LocalControlPlane
+
+PROVIDER = "kubernetes"
+"""What its Kubernetes provider is to it."""
 
 
 class ControlPlaneDriver(StrEnum):
@@ -25,6 +29,8 @@ class ControlPlaneArgs(TypedDict):
     """Who brings it."""
     file: NotRequired[str]
     """The kubeconfig of an existing Karmada's API server, from the project's folder where it is relative."""
+    kubeconfig: NotRequired[pulumi.Input[str]]
+    """That kubeconfig itself, in place of a file: another stack's output. Credentials that it names have to be inside."""
     context: NotRequired[str]
     """The context in it; the current one unless given."""
     protect: NotRequired[bool]
@@ -52,20 +58,21 @@ class ControlPlane(Component):
         self.dies_with: pulumi.Resource | None = made if local else None
         """What takes the objects on the plane along when it goes; an existing Karmada never does."""
         self.kubernetes = kubernetes_provider(
-            self.child("kubernetes"),
+            self.child(PROVIDER),
             name,
             self.access,
             self.options(replace_with=[made]),
             upsert=local,
         )
-        self.register_outputs({"endpoint": self.endpoint, "identifier": self.identifier})
+        outputs = {"access": self.access, "endpoint": self.endpoint, "identifier": self.identifier}
+        self.register_outputs(outputs)
 
     def _local(self, args: ControlPlaneArgs) -> LocalControlPlane:
         return LocalControlPlane(self.child("local"), {"name": self.name}, self._options(args))
 
     def _existing(self, args: ControlPlaneArgs) -> ExistingCluster:
-        given = {key: args.get(key) for key in ("file", "context") if args.get(key)}
-        return ExistingCluster(self.child("existing"), {"name": self.name, **given}, self._options(args))
+        made = existing.inputs(f"control plane {self.name}", self.name, args)
+        return ExistingCluster(self.child("existing"), made, self._options(args))
 
     def _options(self, args: ControlPlaneArgs) -> pulumi.ResourceOptions:
         return self.options(additional_secret_outputs=["access"], protect=args.get("protect") or None)

@@ -57,7 +57,8 @@ class MemberAccess(Effect):
         api = Api(Kubeconfig.read(inputs["access"]), connect=_CONNECT_SECONDS, read=_WRITE_SECONDS)
         identity = _identity(api)
         _refuse_another_federation(api, member)
-        forgetting.recall(Environment.current(), member)
+        if environment := Environment.given():
+            forgetting.recall(environment, member)
         for manifest in joining.member_side(member):
             api.apply(manifest, force=True)
         token, expires = _token(api, joining.account(member))
@@ -89,7 +90,7 @@ class MemberAccess(Effect):
 
     def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002, ARG002 - the protocol's
         """Takes Karmada's rights away; a member that is dead keeps them and is named, one to forget is not asked."""
-        if forgetting.is_noted(Environment.current(), id):
+        if (environment := Environment.given()) and forgetting.is_noted(environment, id):
             return
         api = Api(Kubeconfig.read(inputs["access"]), connect=_CONNECT_SECONDS, read=LOOK_SECONDS)
         try:

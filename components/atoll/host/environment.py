@@ -60,6 +60,11 @@ class Environment:
             )
         return cls(Path(described["project"]), described["name"], Path(folder))
 
+    @classmethod
+    def given(cls) -> "Environment | None":
+        """The environment that this process works for, or None: the engine may be somebody else's, in another repository."""
+        return cls.current() if os.environ.get(VARIABLE) else None
+
     def create(self) -> None:
         """Makes the folder, taking up what is there.
 

@@ -112,9 +112,13 @@ class Platform:
 
     @property
     def outputs(self) -> dict[str, Any]:
-        """What the stack exports; addresses and identities, nothing secret."""
+        """What the stack exports, as `outputs.Outputs` has it: addresses and identities, and one secret, the way in."""
         return {
-            "controlPlane": {"endpoint": self.control_plane.endpoint},
+            "controlPlane": {
+                "endpoint": self.control_plane.endpoint,
+                "identifier": self.control_plane.identifier,
+            },
+            "controlPlaneAccess": self.control_plane.access,
             "clusters": {
                 name: {"endpoint": cluster.endpoint, "identifier": cluster.identifier}
                 for name, cluster in self.clusters.items()

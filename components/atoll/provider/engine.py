@@ -17,6 +17,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.cancelled = threading.Event()
+        self.address = ""
         self._channel: Any = None
         self._stub: Any = None
 
@@ -24,6 +25,7 @@ class Engine:
         """Takes the engine's address."""
         if address:
             self.detach()
+            self.address = address
             self._channel = grpc.insecure_channel(address, options=protocol.OPTIONS)
             self._stub = protocol.engine_services.EngineStub(self._channel)
 

@@ -53,6 +53,7 @@ class LocalRegistry(Effect):
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Starts the registry, or takes up the one that was begun under this name."""
         environment = Environment.current()
+        launch.claim(environment, inputs["name"], context.owner)
         place = launch.seat(environment, inputs["name"])
         launch.write(environment, place, inputs["users"])
         outputs = _outputs(environment, place)

@@ -1,6 +1,7 @@
 """Putting the chosen programs into one folder for PATH."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from atoll.core import files
@@ -8,8 +9,8 @@ from atoll.toolchain import pins, probe
 from atoll.toolchain.ensure import Found, Source, find
 
 
-def place(folder: Path) -> None:
-    """Makes a folder hold every usual program that is there; it is marked, so that no search takes it for a source.
+def place(folder: Path, names: Iterable[str] | None = None) -> None:
+    """Makes a folder hold every usual program that is there, or those that are named; it is marked, so that no search takes it for a source.
 
     pulumi looks for its language host in its own folder, links resolved: where they were built, both are there as
     themselves. A pulumi from PATH finds its own there as well, and a second one here would only make it warn.
@@ -17,7 +18,8 @@ def place(folder: Path) -> None:
     """
     files.folder(folder)
     files.write(folder / probe.MARK, "")
-    programs = pins.table().usual
+    table = pins.table()
+    programs = table.usual if names is None else {name: table.programs[name] for name in names}
     companions = {
         name for each in programs.values() if each.comes_with for name in (each.name, each.comes_with)
     }

@@ -7,9 +7,9 @@ import yaml
 
 from atoll.charts import rendered
 from atoll.core.errors import ArgsError
+from atoll.testing import plain
 from conformance.kubernetes import charts
 from harness import environments, helm
-from harness.recording import plain
 
 _IMAGE = yaml.safe_load((helm.CASES / "image.yaml").read_text())
 _HOOK = """

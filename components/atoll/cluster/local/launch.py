@@ -20,7 +20,7 @@ from atoll.core import files
 from atoll.core.effect import Context
 from atoll.core.errors import AtollError, NotReadyError, RefusedError
 from atoll.core.x509 import Subject
-from atoll.host import Environment, Ports, Program, Supervisor, certificates, obstacles
+from atoll.host import Environment, Ports, Program, Supervisor, certificates, obstacles, ownership
 from atoll.kubernetes import Api, ApiError
 
 API_LIMIT = timedelta(seconds=90)
@@ -47,6 +47,20 @@ def seat(environment: Environment, name: str, ports: Iterable[str], programs: It
         {purpose: reserved.get(f"{name}/{purpose}") for purpose in ports},
         toolchain.ensure(programs),
     )
+
+
+def claim(environment: Environment, name: str, owner: str) -> None:
+    """Makes the place of a local cluster a stack's (`project/stack`), before anything is put there.
+
+    Raises:
+        RefusedError: it is another's.
+    """
+    ownership.claim(environment.clusters / name, f"cluster {name}", owner)
+
+
+def owner(environment: Environment, name: str) -> str:
+    """Whose a local cluster is; empty where that is not known."""
+    return ownership.of(environment.clusters / name)
 
 
 def exists(environment: Environment, name: str) -> bool:

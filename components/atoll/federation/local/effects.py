@@ -50,6 +50,7 @@ class LocalControlPlane(Effect):
         """Starts the control plane, or takes up the one that was begun under this name."""
         environment = Environment.current()
         launch.refuse(environment, [inputs["name"]])
+        launch.claim(environment, inputs["name"], context.owner)
         local = plane(environment, inputs["name"])
         seat = local.seat
         local.write()

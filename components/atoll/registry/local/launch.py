@@ -13,7 +13,7 @@ from atoll import toolchain
 from atoll.core import files
 from atoll.core.effect import Context
 from atoll.core.errors import IntegrityError, NotReadyError, UnavailableError
-from atoll.host import Environment, Ports, Program, Supervisor, certificates, obstacles
+from atoll.host import Environment, Ports, Program, Supervisor, certificates, obstacles, ownership
 from atoll.registry.client import Client
 from atoll.registry.local import users
 from atoll.registry.local.seat import PROGRAM, Seat
@@ -45,6 +45,20 @@ def seat(environment: Environment, name: str) -> Seat:
 def names(environment: Environment) -> list[str]:
     """The registries that were begun here, sorted."""
     return sorted(path.name for path in (environment.folder / FOLDER).glob("[!.]*"))
+
+
+def claim(environment: Environment, name: str, owner: str) -> None:
+    """Makes the place of a registry a stack's (`project/stack`), before anything is put there.
+
+    Raises:
+        RefusedError: it is another's.
+    """
+    ownership.claim(environment.folder / FOLDER / name, f"registry {name}", owner)
+
+
+def owner(environment: Environment, name: str) -> str:
+    """Whose a registry is; empty where that is not known."""
+    return ownership.of(environment.folder / FOLDER / name)
 
 
 def exists(environment: Environment, name: str) -> bool:

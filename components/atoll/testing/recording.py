@@ -1,9 +1,10 @@
 """A Pulumi engine that makes nothing and remembers everything that a program registers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NoReturn
 
 import pulumi
 from google.protobuf import empty_pb2, json_format, struct_pb2
@@ -11,10 +12,9 @@ from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"
-"""How the engine's protocol marks a secret: {SIGNATURE: SECRET, "value": ...}."""
-PROJECT = "atoll"
+from atoll.core import naming
+from atoll.provider.values import SECRET, SIGNATURE
+
 _STACK = "pulumi:pulumi:Stack"
 
 _OUTPUTS = (
@@ -26,8 +26,16 @@ _OUTPUTS = (
 )
 
 
+_REFERENCE = "pulumi:pulumi:StackReference"
 _HELM_RELEASE = "kubernetes:helm.sh/v3:Release"
 """The one resource of somebody else's whose output a component asks for."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A secret output of another stack."""
+
+    value: Any
 
 
 @dataclass(frozen=True)
@@ -38,12 +46,13 @@ class Registered:
     type: str
     name: str
     inputs: dict[str, Any]
-    request: resource_pb2.RegisterResourceRequest
+    request: Any
+    """The whole of what the engine was asked (`RegisterResourceRequest` of its protocol)."""
 
     @property
     def custom(self) -> bool:
         """Whether a provider makes it; a component is made by nobody."""
-        return self.request.custom
+        return bool(self.request.custom)
 
     @property
     def component(self) -> tuple[str, str]:
@@ -60,28 +69,52 @@ class _Monitor(mocks.MockMonitor):
     The one it stands on would answer through `Mocks` and open an event loop in every thread for that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, references: Mapping[str, Mapping[str, Any]]) -> None:
         super().__init__(_Nothing())
+        self._references = references
         self.registered: dict[str, Registered] = {}
         self.exported: dict[str, dict[str, Any]] = {}
 
-    def make_urn(self, parent, type_, name):
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
         """A URN as the engine makes it: all types on the way down, without the stack's."""
         above = parent.split("::")[2] if parent else _STACK
         chain = type_ if above == _STACK else f"{above}${type_}"
-        return f"urn:pulumi:{pulumi.get_stack()}::{PROJECT}::{chain}::{name}"
+        return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{chain}::{name}"
 
-    def RegisterResourceOutputs(self, request):  # noqa: N802 - the protocol's name
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        """Keeps the outputs of components."""
         # Those of the stack come whenever they like, or never: nobody waits for them.
         if request.urn in self.registered:
             self.exported[request.urn] = json_format.MessageToDict(request.outputs)
         return empty_pb2.Empty()
 
-    def RegisterResource(self, request):  # noqa: N802 - the protocol's name
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        """Answers for other stacks, and for nothing else that exists."""
+        if request.type != _REFERENCE:
+            raise AssertionError(request.name)
+        properties = struct_pb2.Struct()
+        properties.update({"name": request.id, **self._referred(request.id)})
+        urn = self.make_urn(request.parent, request.type, request.name)
+        return resource_pb2.ReadResourceResponse(urn=urn, properties=properties)
+
+    def _referred(self, stack: str) -> dict[str, Any]:
+        if stack not in self._references:
+            raise AssertionError(
+                f"stack {stack}: found a reference to it; expected its outputs in `references`"
+            )
+        outputs = self._references[stack]
+        return {
+            "outputs": {name: _marked(value) for name, value in outputs.items()},
+            "secretOutputNames": [name for name, value in outputs.items() if isinstance(value, Secret)],
+        }
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        """Keeps the resource, and answers for its provider."""
         urn = self.make_urn(request.parent, request.type, request.name)
         if request.type == _STACK:
             return resource_pb2.RegisterResourceResponse(urn=urn)
-        assert urn not in self.registered, f"{urn} is registered twice"
+        if urn in self.registered:
+            raise AssertionError(f"{urn} is registered twice")
         inputs = json_format.MessageToDict(request.object)
         self.registered[urn] = Registered(urn, request.type, request.name, inputs, request)
         return resource_pb2.RegisterResourceResponse(
@@ -89,7 +122,7 @@ class _Monitor(mocks.MockMonitor):
         )
 
 
-def _outputs(request: resource_pb2.RegisterResourceRequest) -> struct_pb2.Struct:
+def _outputs(request: Any) -> struct_pb2.Struct:
     """Inputs and outputs, secret where the request asks for it, as the engine has it."""
     made = struct_pb2.Struct()
     made.CopyFrom(request.object)
@@ -106,13 +139,17 @@ def _outputs(request: resource_pb2.RegisterResourceRequest) -> struct_pb2.Struct
     return made
 
 
+def _marked(value: Any) -> Any:
+    return {SIGNATURE: SECRET, "value": value.value} if isinstance(value, Secret) else value
+
+
 class _Nothing(mocks.Mocks):
     """Answers nothing: a component that asks a provider while the program runs is no component of ours."""
 
-    def new_resource(self, args):
+    def new_resource(self, args: mocks.MockResourceArgs) -> NoReturn:
         raise AssertionError(args.name)
 
-    def call(self, args):
+    def call(self, args: mocks.MockCallArgs) -> NoReturn:
         raise AssertionError(args.token)
 
 
@@ -128,13 +165,26 @@ class Record:
         return [each for each in self.resources.values() if each.type.endswith(suffix)]
 
 
-def record(program: Callable[[], Any], stack: str) -> Record:
-    """Runs a program as an environment's stack."""
-    monitor = _Monitor()
+def record(
+    program: Callable[[], Any],
+    stack: str,
+    project: str = naming.PACKAGE,
+    references: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> Record:
+    """Runs a program as a stack of a project, and tells what it registered.
+
+    Nothing is made: what a provider would answer is made up, as text that ends in the output's name. `references` are the
+    outputs of other stacks, {full name of the stack: {output: value}}, of which some may be a `Secret`.
+
+    Raises:
+        AssertionError: the program asks a provider while it runs, registers something twice, or refers to a stack that is
+            not among those.
+    """
+    monitor = _Monitor(references)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        mocks.set_mocks(monitor.mocks, project=PROJECT, stack=stack, preview=False, monitor=monitor)
+        mocks.set_mocks(monitor.mocks, project=project, stack=stack, preview=False, monitor=monitor)
         loop.run_until_complete(run_pulumi_func(program))
     finally:
         asyncio.set_event_loop(None)
