@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import jsonschema
 import pytest
@@ -112,13 +113,14 @@ def test_the_schemas_are_printed_and_refuse_what_is_no_report(of):
     good = Report(Exit.DONE, {"a": Tally(1)}, [_change(1, "a")]).values()
 
     assert validator.is_valid(good)
-    for change in (
+    spoilt: list[dict[str, Any]] = [
         {"exit": "no"},
         {"clusters": {"a": {}}},
         {"more": 1},
         {"type": "rapport"},
         {"changes": [{}]},
-    ):
+    ]
+    for change in spoilt:
         assert not validator.is_valid({**good, **change})
 
 

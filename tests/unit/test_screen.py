@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import sys
+import threading
 import time
 
 import pytest
@@ -123,15 +124,18 @@ def _shown(monkeypatch, *, terminal, **variables):
         monkeypatch.setenv(name, value)
     place = _Terminal(monkeypatch, terminal=terminal)
     screen = Screen()
-    drawn = []
+    drawn = threading.Event()
     with screen.beating("up", every=60):
         screen.listen(_begun("reef", "reef"))
         board = screen._board
         if board:
-            monkeypatch.setattr(
-                board, "_drawn", lambda *given: drawn.append(1) or Board._drawn(board, *given)
-            )
-            until(lambda: drawn, "the board is drawn")
+
+            def draw(*given):
+                drawn.set()
+                return Board._drawn(board, *given)
+
+            monkeypatch.setattr(board, "_drawn", draw)
+            until(drawn.is_set, "the board is drawn")
         screen.listen(_result("lagoon", Outcome.CHANGED, "lagoon"))
         screen.listen(Message(Severity.ERROR, "it broke", "reef"))
     screen.end({"lagoon": Tally(0, 1), "reef": Tally(0, 0, 1)})
