@@ -54,8 +54,8 @@ def test_every_make_target_that_readme_names_exists():
 
 @pytest.mark.parametrize("call", _atoll_calls(), ids=" ".join)
 def test_every_atoll_command_that_readme_names_exists(call):
-    command = _COMMANDS.commands[call[0]]
-    if hasattr(command, "commands") and len(call) > 1:
+    command = _COMMANDS if call[0].startswith("--") else _COMMANDS.commands[call[0]]
+    if command is not _COMMANDS and hasattr(command, "commands") and len(call) > 1:
         command = command.commands[call[1]]
     options = {name for parameter in command.params for name in parameter.opts}
 

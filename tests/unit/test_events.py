@@ -88,10 +88,13 @@ def test_no_other_line_is_taken_for_an_exit_code(text):
 def test_a_result_tells_how_long_it_took_and_what_changed():
     changed: dict[str, Any] = {"detailedDiff": {"spec.replicas": {}, "metadata.labels": {}}}
     found = _read({}, _started(OBJECT, "update", **changed), {}, _done(OBJECT, "update", **changed))
-    assert found == [
+    assert found[:-1] == [
+        Message(Severity.PROGRESS, "Deployment plane-deployment.g.web: updating", None, OBJECT)
+    ]
+    assert found[-1:] == [
         Result(OBJECT, Outcome.CHANGED, "updated", None, 2, ("metadata.labels", "spec.replicas")),
     ]
-    assert (found[0].type, found[0].name) == ("kubernetes:apps/v1:Deployment", "plane-deployment.g.web")
+    assert (found[-1].type, found[-1].name) == ("kubernetes:apps/v1:Deployment", "plane-deployment.g.web")
 
 
 def test_without_a_detailed_diff_the_changed_inputs_are_told():
@@ -101,7 +104,7 @@ def test_without_a_detailed_diff_the_changed_inputs_are_told():
 
 def test_a_failed_operation_is_told_once_as_failed():
     found = _read(_started(OBJECT, "create"), _failed(OBJECT, "create"))
-    assert found == [Result(OBJECT, Outcome.FAILED, "failed", None, 1)]
+    assert found[1:] == [Result(OBJECT, Outcome.FAILED, "failed", None, 1)]
 
 
 def test_what_runs_is_known_until_it_is_done():
@@ -130,7 +133,23 @@ def test_a_resource_concerns_the_cluster_that_it_lies_under():
         _done(LOCAL, "create", CLUSTER),
         _done(OBJECT, "create"),
     )
-    assert [each.place for each in found] == ["lagoon", None]
+    assert [each.place for each in found if isinstance(each, Result)] == ["lagoon", None]
+
+
+def test_what_begins_is_told_as_progress_with_its_cluster_and_what_is_as_it_was_is_not():
+    waiting = {"severity": "info", "message": "waiting", "ephemeral": True, "urn": LOCAL}
+    found = _read(_started(CLUSTER, "same"), _started(LOCAL, "create", CLUSTER), {"diagnosticEvent": waiting})
+
+    assert found == [
+        Message(Severity.PROGRESS, "LocalCluster lagoon-local: creating", "lagoon", LOCAL),
+        Message(Severity.PROGRESS, "waiting", "lagoon", LOCAL),
+    ]
+
+
+def test_the_lines_of_a_message_are_those_that_tell_something():
+    text = "1 error occurred:\n  * spec.replicas: found -1\n\nerror: update failed\nand so on"
+
+    assert Message(Severity.ERROR, text).lines == ["spec.replicas: found -1", "and so on"]
 
 
 def test_a_deleted_resource_is_found_by_its_old_parent():

@@ -12,18 +12,22 @@ import typer
 from atoll.automation import (
     beginning,
     charts,
+    completion,
     ending,
     installing,
     inventories,
     machine,
     processes,
+    reading,
     running,
     safekeeping,
     secrets,
     surroundings,
     words,
 )
+from atoll.automation.answers import Format, InFormat, Reporting, answer
 from atoll.automation.logs import logs as logs_of
+from atoll.automation.reports import Report
 from atoll.automation.show import Screen
 from atoll.automation.status import status as status_of
 from atoll.automation.words import AsJson, EnvironmentName
@@ -61,7 +65,7 @@ def options(
     """Many Kubernetes clusters declared as one platform."""
 
 
-@app.command()
+@app.command(cls=Reporting)
 def up(
     env: EnvironmentName,
     *,
@@ -71,23 +75,36 @@ def up(
     diff: Annotated[bool, typer.Option("--diff", help="Name the properties that change.")] = False,
     forget: Annotated[
         str,
-        typer.Option("--forget", metavar="NAME", help="Take out a member that will never return, unasked."),
+        typer.Option(
+            "--forget",
+            metavar="NAME",
+            help="Take out a member that will never return, unasked.",
+            autocompletion=completion.clusters,
+        ),
     ] = "",
-    as_json: AsJson = False,
+    form: InFormat = Format.HUMAN,
 ) -> None:
     """Bring an environment up, or make it fit its inventory again."""
-    if check and forget:
-        raise ArgsError("up: found --check and --forget; expected one of them (to forget is a change)")
-    screen = Screen(diff=diff, quiet=as_json)
-    environment = words.environment(env)
-    report = running.check(environment, screen) if check else running.up(environment, screen, forget=forget)
-    if not check and report.code is Exit.DONE:
-        screen.say(f'\nLook inside: eval "$(.venv/bin/atoll env {env})"')
-        name = next(each for each in reversed(report.recap) if each != forget)
-        screen.say(
-            f"             KUBECONFIG=$(atoll kubeconfig {env} {name}) kubectl get pods --all-namespaces"
-        )
-    words.finish(report.values() if as_json else None, report.code)
+
+    def run(screen: Screen) -> Report:
+        if check and forget:
+            raise ArgsError("up: found --check and --forget; expected one of them (to forget is a change)")
+        environment = words.environment(env)
+        if check:
+            return running.check(environment, screen)
+        report = running.up(environment, screen, forget=forget)
+        if report.code is Exit.DONE:
+            _show_ways_in(env, next(each for each in reversed(report.recap) if each != forget), screen)
+        return report
+
+    answer("up --check" if check else "up", env, form, run, diff=diff)
+
+
+def _show_ways_in(env: str, cluster: str, screen: Screen) -> None:
+    screen.say(f'\nLook inside: eval "$(.venv/bin/atoll env {env})"')
+    screen.say(
+        f"             KUBECONFIG=$(atoll kubeconfig {env} {cluster}) kubectl get pods --all-namespaces"
+    )
 
 
 app.command()(beginning.init)
@@ -114,26 +131,43 @@ def bootstrap(
     words.finish(report.values() if as_json else None, report.code)
 
 
-@app.command()
+@app.command(cls=Reporting)
 def drift(
     env: EnvironmentName,
     *,
     diff: Annotated[bool, typer.Option("--diff", help="Name the properties that drifted.")] = False,
-    as_json: AsJson = False,
+    form: InFormat = Format.HUMAN,
 ) -> None:
     """Say what has drifted, and change nothing.
 
     That is what is live otherwise than the last run left it. What drifted is put back by `atoll up`. Exit code 6: something did.
     """
-    report = running.drift(words.environment(env), Screen(diff=diff, quiet=as_json))
-    words.finish(report.values() if as_json else None, report.code)
+    answer("drift", env, form, lambda screen: running.drift(words.environment(env), screen), diff=diff)
 
 
-@app.command()
-def refresh(env: EnvironmentName, *, as_json: AsJson = False) -> None:
+@app.command(cls=Reporting)
+def refresh(env: EnvironmentName, *, form: InFormat = Format.HUMAN) -> None:
     """Write what is live into the state, and change nothing else."""
-    report = running.refresh(words.environment(env), Screen(quiet=as_json))
-    words.finish(report.values() if as_json else None, report.code)
+    answer("refresh", env, form, lambda screen: running.refresh(words.environment(env), screen))
+
+
+@app.command(cls=Reporting)
+def destroy(
+    env: EnvironmentName,
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Say what would go, and change nothing.")] = False,
+    form: InFormat = Format.HUMAN,
+) -> None:
+    """Remove all that the stack holds; keys and state stay.
+
+    `atoll down` removes these too. Exit code 5 with --check: something would go.
+    """
+    answer(
+        "destroy --check" if check else "destroy",
+        env,
+        form,
+        lambda screen: running.destroy(words.environment(env), screen, check=check),
+    )
 
 
 @app.command()
@@ -174,7 +208,10 @@ def status(env: EnvironmentName, *, as_json: AsJson = False) -> None:
 @app.command()
 def logs(
     env: EnvironmentName,
-    name: Annotated[str | None, typer.Argument(help="A process; all of them unless given.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A process; all of them unless given.", autocompletion=completion.processes),
+    ] = None,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
 ) -> None:
@@ -183,11 +220,14 @@ def logs(
         words.say(redaction.redact(line))
 
 
-@app.command()
-def recap(env: EnvironmentName, *, as_json: AsJson = False) -> None:
+@app.command(cls=Reporting)
+def recap(env: EnvironmentName, *, form: InFormat = Format.HUMAN) -> None:
     """Say what is live, one line for each cluster."""
-    report = running.recap_of(words.environment(env), Screen(quiet=as_json))
-    words.finish(report.values() if as_json else None, report.code)
+    answer("recap", env, form, lambda screen: running.recap_of(words.environment(env), screen))
+
+
+app.command()(reading.outputs)
+app.command()(reading.schema)
 
 
 @app.command()
@@ -210,7 +250,11 @@ def env(env: EnvironmentName) -> None:
 def kubeconfig(
     env: EnvironmentName,
     name: Annotated[
-        str | None, typer.Argument(help="A cluster, or control-plane; all of them unless given.")
+        str | None,
+        typer.Argument(
+            help="A cluster, or control-plane; all of them unless given.",
+            autocompletion=completion.clusters_and_plane,
+        ),
     ] = None,
     *,
     as_json: AsJson = False,
@@ -245,7 +289,12 @@ def tools_list(*, as_json: AsJson = False) -> None:
 @app.command()
 def doctor(
     env: Annotated[
-        str, typer.Argument(metavar="ENV", help="The environment whose plugins are told.")
+        str,
+        typer.Argument(
+            metavar="ENV",
+            help="The environment whose plugins are told.",
+            autocompletion=completion.environments,
+        ),
     ] = "dev",
     *,
     as_json: AsJson = False,

@@ -110,6 +110,16 @@ class Engine:
         """Removes everything that the stack holds."""
         return self._operate(["destroy", "--skip-preview", "--yes", "--continue-on-error"], listen)
 
+    def preview_destroy(self, listen: Listener) -> int:
+        """Says what `destroy` would remove."""
+        return self._operate(["destroy", "--preview-only"], listen, writes=False, preview=True)
+
+    def outputs(self, *, opened: bool = False) -> dict[str, Any]:
+        """What the stack exports; `opened` has its secrets in plain, for nobody but who asked."""
+        words = ["--show-secrets"] if opened else []
+        found: dict[str, Any] = json.loads(self._run("stack", "output", "--json", *words).stdout)
+        return found
+
     def take_up(self) -> Iterator[Message]:
         """Clears away what dead engines left: their locks, their processes, and what they had begun to create."""
         where = f"environment {self._environment.name}"
@@ -260,5 +270,9 @@ class _Follower:
 
     def _tell(self, event: Mapping[str, Any]) -> None:
         for entry in self._reader.read(event, time.monotonic(), preview=self._preview):
-            self._seen.add(entry.severity if isinstance(entry, Message) else None)
+            if not isinstance(entry, Message):
+                self._seen.add(None)
+            elif entry.severity is not Severity.PROGRESS:
+                # What only began tells nothing of how it ended.
+                self._seen.add(entry.severity)
             self._listen(entry)

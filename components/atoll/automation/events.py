@@ -3,6 +3,7 @@
 Source: pulumi/pulumi, sdk/go/common/apitype/events.go.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -29,6 +30,20 @@ _DONE = {
 }
 DRIFT = {"update": "drifted", "delete": "gone"}
 """What a look at what is live comes to, where nothing is written."""
+_DOING = {
+    "create": "creating",
+    "update": "updating",
+    "delete": "deleting",
+    "create-replacement": "replacing",
+    "delete-replaced": "deleting",
+    "import": "importing",
+    "refresh": "looking",
+}
+_EMPTY = re.compile(
+    r"(error: )?update failed|\d+ errors? occurred:$|Refreshed resource is in an unhealthy state:$|"
+    # What follows from a cluster that failed and was told: its provider is not there for the objects in it.
+    r"unknown provider '[^']*::04da6b54-80e4-46f7-96ec-b56ff0331ba9' for resource|Resource monitor has terminated"
+)
 
 
 class Severity(StrEnum):
@@ -77,11 +92,18 @@ class Result:
 
 @dataclass(frozen=True)
 class Message:
-    """Something that the engine, a provider or the program said."""
+    """Something that the engine, a provider or the program said. Of progress, `urn` is what is worked on."""
 
     severity: Severity
     text: str
     place: str | None = None
+    urn: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines that tell something: the engine counts its errors, and says each as an item."""
+        found = (line.strip().removeprefix("* ") for line in self.text.splitlines())
+        return [line for line in found if line and not _EMPTY.match(line)]
 
 
 @dataclass
@@ -111,7 +133,8 @@ class Reader:
         elif said := event.get("diagnosticEvent"):
             if code := ending_of(said["message"].strip()):
                 self.codes[said.get("urn", "")] = code
-            yield from _said(said, self.place(said.get("urn", "")))
+            urn = said.get("urn", "")
+            yield from _said(said, self.place(urn), urn if urn in self.running else "")
 
     def place(self, urn: str) -> str | None:
         """The cluster that a resource concerns, or None."""
@@ -121,13 +144,18 @@ class Reader:
             urn = self.parents.get(urn, "")
         return None
 
-    def _started(self, metadata: Mapping[str, Any], now: float, *, preview: bool) -> Iterator[Result]:
+    def _started(
+        self, metadata: Mapping[str, Any], now: float, *, preview: bool
+    ) -> Iterator[Result | Message]:
         urn = metadata["urn"]
         self.parents[urn] = ((metadata.get("new") or metadata.get("old") or {}).get("parent")) or ""
         if preview:
             yield from self._result(metadata, 0, failed=False)
         elif metadata["op"] != "same":
             self.began[urn] = self.running[urn] = now
+            if (doing := _DOING.get(metadata["op"])) and not _is_the_engines(urn):
+                text = f"{_kind(urn).split(':')[-1]} {urn.split('::', 3)[3]}: {doing}"
+                yield Message(Severity.PROGRESS, text, self.place(urn), urn)
 
     def _done(self, metadata: Mapping[str, Any], now: float, *, failed: bool) -> Iterator[Result]:
         urn = metadata["urn"]
@@ -171,10 +199,10 @@ def _kind(urn: str) -> str:
     return urn.split("::")[2].rsplit("$", 1)[-1] if urn else ""
 
 
-def _said(diagnostic: Mapping[str, Any], place: str | None) -> Iterator[Message]:
+def _said(diagnostic: Mapping[str, Any], place: str | None, running: str) -> Iterator[Message]:
     text, severity = diagnostic["message"].strip(), diagnostic["severity"]
     if text and diagnostic.get("ephemeral"):
-        yield Message(Severity.PROGRESS, text, place)
+        yield Message(Severity.PROGRESS, text, place, running)
     elif text and severity in (Severity.ERROR, Severity.WARNING):
         yield Message(Severity(severity), text, place)
     elif text and severity == _INFO and _kind(diagnostic.get("urn", "")).startswith(_OURS):

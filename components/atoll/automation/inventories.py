@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from atoll.automation import words
+from atoll.automation import completion, words
 from atoll.automation.words import AsJson, EnvironmentName
 from atoll.core.errors import Exit, SettingsError
 from atoll.platform import manifests, problems, tree
@@ -25,7 +25,13 @@ def show(
     env: EnvironmentName,
     *,
     cluster: Annotated[
-        str, typer.Option("--cluster", metavar="NAME", help="Only this cluster, and what goes to it.")
+        str,
+        typer.Option(
+            "--cluster",
+            metavar="NAME",
+            help="Only this cluster, and what goes to it.",
+            autocompletion=completion.clusters,
+        ),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -57,7 +63,14 @@ def graph(env: EnvironmentName) -> None:
 @app.command()
 def diff(
     env: EnvironmentName,
-    other: Annotated[str, typer.Argument(metavar="OTHER", help="The environment that it is compared with.")],
+    other: Annotated[
+        str,
+        typer.Argument(
+            metavar="OTHER",
+            help="The environment that it is compared with.",
+            autocompletion=completion.environments,
+        ),
+    ],
     *,
     as_json: AsJson = False,
 ) -> None:

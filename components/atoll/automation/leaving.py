@@ -1,6 +1,7 @@
 """What leaves by another way than the engine's: clusters to be forgotten, clusters and registries that nobody knows of."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,14 @@ def clear_registries(
 def _is_ours(environment: Environment, owner: str) -> bool:
     """Whether nothing says that another stack made it."""
     return owner in {"", f"{sealing.PROJECT}/{environment.name}"}
+
+
+def clear_undeclared(environment: Environment, inventory: Inventory, state: list[dict[str, Any]]) -> None:
+    """Removes what the state does not know, whatever the inventory declares: after all of it was to go."""
+    nothing = replace(inventory, clusters={}, registries={}, images={})
+    clear_unknown(environment, nothing, state)
+    clear_registries(environment, nothing, state)
+    clear_builder(environment, nothing, state)
 
 
 def clear_builder(environment: Environment, inventory: Inventory, state: list[dict[str, Any]]) -> bool:

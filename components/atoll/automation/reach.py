@@ -75,6 +75,10 @@ class Reach:
         elif (rest := self._of_others(entry)) is not None:
             self._screen.listen(rest)
 
+    def forget_removed(self) -> None:
+        """Takes out the clusters that the run has removed: their silence is what was wanted."""
+        self._places = {name: place for name, place in self._places.items() if place.path.exists()}
+
     def finish(self) -> dict[str, str]:
         """Why a cluster does not answer, for each that does not now; each is told once."""
         for name in self._places:

@@ -2,50 +2,20 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from atoll.automation import events, leaving, looking, preparation, processes, recap, retention
 from atoll.automation.engine import Engine, Listener
-from atoll.automation.events import Message, Result
 from atoll.automation.looking import Access
 from atoll.automation.reach import Reach
 from atoll.automation.recap import Recap
+from atoll.automation.reports import Report
 from atoll.automation.show import Screen
 from atoll.core.errors import Exit, RefusedError
 from atoll.federation.local import effects as planes
 from atoll.host import Environment
 from atoll.platform import CONTROL_PLANE, Inventory, load, preflight
-
-
-@dataclass(frozen=True)
-class Report:
-    """How a run ended: its exit code, the recap, what changed, and what was said about problems."""
-
-    code: Exit
-    recap: Recap
-    changes: list[Result] = field(default_factory=list)
-    problems: list[Message] = field(default_factory=list)
-
-    def values(self) -> dict[str, Any]:
-        """The report for programs."""
-        changes = [
-            {
-                "urn": c.urn,
-                "outcome": c.outcome,
-                "verb": c.verb,
-                "cluster": c.place,
-                "properties": c.properties,
-            }
-            for c in self.changes
-        ]
-        problems = [{"severity": p.severity, "text": p.text, "cluster": p.place} for p in self.problems]
-        return {
-            "exit": int(self.code),
-            "clusters": recap.values(self.recap),
-            "changes": changes,
-            "problems": problems,
-        }
 
 
 def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
@@ -111,6 +81,30 @@ def refresh(environment: Environment, screen: Screen) -> Report:
     with processes.known(environment).locked("refresh"):
         reach, engine_code = _looked(environment, inventory, screen, "refresh", Engine.refresh)
     return _told(reach, screen, engine_code)
+
+
+def destroy(environment: Environment, screen: Screen, *, check: bool = False) -> Report:
+    """Removes all that the stack holds, or says what would go; the environment's own processes and keys stay."""
+    inventory = declared(environment)
+
+    def removed(engine: Engine, listen: Listener) -> int:
+        code = engine.destroy(listen)
+        leaving.clear_undeclared(environment, inventory, engine.state())
+        return code
+
+    with processes.known(environment).locked("destroy --check" if check else "destroy"):
+        look = Engine.preview_destroy if check else removed
+        reach, engine_code = _looked(environment, inventory, screen, "destroy", look)
+    reach.forget_removed()
+    report = _told(reach, screen, engine_code)
+    return _pending(report, Exit.CHANGES) if check else report
+
+
+def outputs(environment: Environment, screen: Screen, *, opened: bool = False) -> dict[str, Any]:
+    """What the stack exports, secrets hidden unless `opened`."""
+    inventory = declared(environment)
+    with processes.known(environment).locked("outputs"):
+        return preparation.prepare_declared(environment, screen, inventory).engine.outputs(opened=opened)
 
 
 def recap_of(environment: Environment, screen: Screen) -> Report:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atoll.automation import words
+from atoll.automation import completion, words
 from atoll.automation.show import Screen
 from atoll.automation.words import AsJson, EnvironmentName
 from atoll.core.errors import ArgsError, Exit
@@ -107,7 +107,9 @@ def rotate_at_rest(
     clusters: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="CLUSTER...", help="Clusters of this machine, or control-plane; all unless given."
+            metavar="CLUSTER...",
+            help="Clusters of this machine, or control-plane; all unless given.",
+            autocompletion=completion.clusters_and_plane,
         ),
     ] = None,
     *,

@@ -1,47 +1,58 @@
-"""What a person sees while the engine works: a line for each change, a heartbeat, the recap."""
+"""What a person sees while the engine works: a line for each change, the clusters at work or a heartbeat, the recap."""
 
 import contextlib
-import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
+from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
 from atoll.automation import recap
+from atoll.automation.board import STYLE, Board
 from atoll.automation.events import Message, Outcome, Result, Severity
 from atoll.automation.recap import Recap
 
-_STYLE = {Outcome.OK: "green", Outcome.CHANGED: "yellow", Outcome.FAILED: "red"}
 _PROBLEM_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 _HEARTBEAT = 5.0
 _WIDE = 1000
-_EMPTY = re.compile(
-    r"(error: )?update failed|\d+ errors? occurred:$|Refreshed resource is in an unhealthy state:$|"
-    # What follows from a cluster that failed and was told: its provider is not there for the objects in it.
-    r"unknown provider '[^']*::04da6b54-80e4-46f7-96ec-b56ff0331ba9' for resource|Resource monitor has terminated"
-)
+
+
+Entry = Result | Message | str
+"""What a run tells: a resource that is done, a message, or a line of the command's own."""
 
 
 class Screen:
-    """Where a run is shown. `quiet` shows nothing but problems; `diff` names the properties that change."""
+    """Where a run is shown. `quiet` shows nothing but problems; `diff` names the properties that change.
 
-    def __init__(self, *, diff: bool = False, quiet: bool = False, to_stderr: bool = False) -> None:
-        self._diff, self._quiet = diff, quiet
+    `stream` takes every entry as it comes, whatever is shown.
+    """
+
+    def __init__(
+        self,
+        *,
+        diff: bool = False,
+        quiet: bool = False,
+        to_stderr: bool = False,
+        stream: Callable[[Entry], None] | None = None,
+    ) -> None:
+        self._diff, self._quiet, self._stream = diff, quiet, stream
         self._out = Console(stderr=to_stderr, highlight=False, soft_wrap=True)
         # A row is a line, however narrow the terminal: whoever greps for a name finds all of it.
         self._rows = Console(stderr=to_stderr, highlight=False, width=_WIDE)
         self._problems = Console(stderr=True, highlight=False, soft_wrap=True)
         self._lock = threading.Lock()
         self._last, self._doing = time.monotonic(), ""
+        self._board: Board | None = None
         self.results: list[Result] = []
         self.problems: list[Message] = []
         self._told: set[str] = set()
 
     def listen(self, entry: Result | Message) -> None:
         """Takes one result or message of the engine."""
+        self._tell(entry)
         if isinstance(entry, Result):
             self.results.append(entry)
             if entry.outcome is not Outcome.OK:
@@ -56,6 +67,7 @@ class Screen:
 
     def say(self, line: str) -> None:
         """Shows one line."""
+        self._tell(line)
         self._print(escape(line))
 
     def progress(self, line: str) -> None:
@@ -74,7 +86,11 @@ class Screen:
 
     @contextlib.contextmanager
     def beating(self, what: str, every: float = _HEARTBEAT) -> Iterator[None]:
-        """Says every few seconds that work goes on, whenever nothing else was said."""
+        """Says every few seconds that work goes on, whenever nothing else was said; a terminal sees it all the time."""
+        if self._is_live:
+            with self._watching(what):
+                yield
+            return
         over = threading.Event()
         thread = threading.Thread(target=self._beat, args=(over, what, every), daemon=True)
         thread.start()
@@ -92,12 +108,37 @@ class Screen:
             style = "red" if bad else "yellow" if tally.changed else "green"
             self._print(f"[{style}]{escape(line)}[/]")
 
+    @property
+    def _is_live(self) -> bool:
+        """Whether somebody watches a terminal that can be written over; colours alone may be forced elsewhere."""
+        return not self._quiet and self._out.file.isatty() and not self._out.is_dumb_terminal
+
+    @contextlib.contextmanager
+    def _watching(self, what: str) -> Iterator[None]:
+        """Shows the clusters at work below the lines, which go on above; a problem would tear it, told by another console."""
+        self._board = Board(what)
+        problems = self._problems
+        if problems.file.isatty():
+            self._problems = self._out
+        try:
+            with Live(self._board, console=self._out, transient=True, redirect_stderr=False):
+                yield
+        finally:
+            self._problems, self._board = problems, None
+
     def _beat(self, over: threading.Event, what: str, every: float) -> None:
         begin = time.monotonic()
         while not over.wait(1):
             if time.monotonic() - self._last > every:
                 doing = escape(self._doing or "at work")
                 self._print(f"[dim]{what}: {doing} ({time.monotonic() - begin:.0f} s so far)[/]")
+
+    def _tell(self, entry: Entry) -> None:
+        with self._lock:
+            if self._board:
+                self._board.take(entry)
+            if self._stream:
+                self._stream(entry)
 
     def _print(self, markup: str) -> None:
         with self._lock:
@@ -117,14 +158,14 @@ class Screen:
         style = _PROBLEM_STYLE[message.severity]
         place = f"[{message.place}] " if message.place else ""
         with self._lock:
-            for line in (place + words for words in _words(message)):
+            for line in (place + words for words in message.lines):
                 if line not in self._told:
                     self._told.add(line)
                     self._problems.print(f"[{style}]{message.severity}:[/] {escape(line)}")
 
 
 def _line(result: Result, *, diff: bool) -> str:
-    style = _STYLE[result.outcome]
+    style = STYLE[result.outcome]
     place = escape(f"[{result.place or 'fleet'}]")
     took = f" in {result.seconds:.1f} s" if result.seconds >= 1 else ""
     kind = result.type.split(":")[-1]
@@ -132,9 +173,3 @@ def _line(result: Result, *, diff: bool) -> str:
     return (
         f"[{style}]{result.outcome}[/]: {place} {kind} {result.name} {result.verb}{took}{escape(properties)}"
     )
-
-
-def _words(message: Message) -> list[str]:
-    """The lines of a message that tell something: the engine counts its errors, and says each as an item."""
-    lines = (line.strip().removeprefix("* ") for line in message.text.splitlines())
-    return [line for line in lines if line and not _EMPTY.match(line)]

@@ -6,10 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
+from atoll.automation import completion
 from atoll.core.errors import Exit, SettingsError
 from atoll.host import Environment
 
-EnvironmentName = Annotated[str, typer.Argument(metavar="ENV", help="The environment: stacks/ENV.yaml.")]
+EnvironmentName = Annotated[
+    str,
+    typer.Argument(
+        metavar="ENV",
+        help="The environment: stacks/ENV.yaml.",
+        autocompletion=completion.environments,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -1,0 +1,174 @@
+"""How a run ended, and what was told meanwhile, as programs read it: values, and the JSON schema of them. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+
+from atoll.automation import events, recap
+from atoll.automation.events import Message, Outcome, Result, Severity
+from atoll.automation.recap import Recap
+from atoll.core.errors import Exit
+
+MEANING = {
+    Exit.DONE: "done",
+    Exit.FAILED: "failed",
+    Exit.SETTINGS: "bad settings or arguments",
+    Exit.REFUSED: "refused",
+    Exit.UNAVAILABLE: "unavailable",
+    Exit.CHANGES: "changes pending",
+    Exit.DRIFT: "drift",
+    Exit.LOCKED: "locked",
+    Exit.STALE_PLAN: "stale plan",
+    Exit.INTERRUPTED: "interrupted",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a run ended: its exit code, the recap, what changed, and what was said about problems.
+
+    `results` are all that were told, those without a change too.
+    """
+
+    code: Exit
+    recap: Recap
+    changes: list[Result] = field(default_factory=list)
+    problems: list[Message] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    command: str = ""
+    environment: str = ""
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether its changes are such that would be made."""
+        return "--check" in self.command
+
+    def values(self) -> dict[str, Any]:
+        """The report for programs."""
+        return self.told().model_dump(mode="json")
+
+    def told(self) -> "ReportRecord":
+        """The report as a record of its schema."""
+        return ReportRecord(
+            command=self.command,
+            environment=self.environment,
+            exit=int(self.code),
+            clusters={name: ClusterRecord(**each) for name, each in recap.values(self.recap).items()},
+            changes=[ChangeRecord(**_result(each)) for each in self.changes],
+            problems=[ProblemRecord(**_message(each)) for each in self.problems],
+        )
+
+
+def ended(code: Exit, text: str, results: Iterable[Result], problems: Iterable[Message]) -> Report:
+    """The report of a run that came to no recap: what it had told, and then why it ended."""
+    told = list(results)
+    why = [Message(Severity.ERROR, line) for line in text.splitlines()]
+    return Report(code, {}, events.changes(told), [*problems, *why], told)
+
+
+class Record(BaseModel):
+    """Something that is printed for programs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClusterRecord(Record):
+    """What happened at one cluster: how many resources and delivered objects are as declared, changed, failed."""
+
+    ok: int
+    changed: int
+    failed: int
+    unreachable: str | None = Field(description="Why it does not answer.")
+
+
+class ChangeRecord(Record):
+    """One resource that changed, would change, drifted or failed."""
+
+    urn: str
+    outcome: Outcome
+    verb: str = Field(
+        description="What was done: created, updated, replaced, deleted, drifted, gone, failed."
+    )
+    cluster: str | None = Field(description="Null where it concerns no single cluster.")
+    properties: tuple[str, ...] = Field(description="The input properties that changed.")
+    seconds: float
+
+
+class ProblemRecord(Record):
+    """An error or a warning."""
+
+    severity: Literal[Severity.ERROR, Severity.WARNING]
+    text: str
+    cluster: str | None
+
+
+class ReportRecord(Record):
+    """How a run ended."""
+
+    type: Literal["report"] = "report"
+    command: str
+    environment: str
+    exit: int = Field(description="The exit code of the command.")
+    clusters: dict[str, ClusterRecord]
+    changes: list[ChangeRecord]
+    problems: list[ProblemRecord]
+
+
+class ResultRecord(ChangeRecord):
+    """One resource when the engine is done with it, changed or not."""
+
+    type: Literal["result"] = "result"
+    time: datetime
+
+
+class MessageRecord(Record):
+    """Something that was said; `info` is what people read between the results."""
+
+    type: Literal["message"] = "message"
+    time: datetime
+    severity: Severity | Literal["info"]
+    text: str
+    cluster: str | None
+
+
+Line = Annotated[ResultRecord | MessageRecord | ReportRecord, Field(discriminator="type")]
+"""One line of the format ndjson; the report is the last."""
+
+
+def line(entry: Result | Message | str, time: datetime) -> ResultRecord | MessageRecord:
+    """What is told while a run goes on, as a line of the stream."""
+    if isinstance(entry, Result):
+        return ResultRecord(time=time, **_result(entry))
+    if isinstance(entry, Message):
+        return MessageRecord(time=time, **_message(entry))
+    return MessageRecord(time=time, severity="info", text=entry, cluster=None)
+
+
+def schema(*, stream: bool) -> dict[str, Any]:
+    """The JSON schema of the report, or of a line of the stream."""
+    kind: TypeAdapter[Any] = TypeAdapter(Line if stream else ReportRecord)
+    title = "A line of Atoll's ndjson" if stream else "Atoll report"
+    return {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        **kind.json_schema(mode="serialization"),
+        "title": title,
+    }
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return {
+        "urn": result.urn,
+        "outcome": result.outcome,
+        "verb": result.verb,
+        "cluster": result.place,
+        "properties": result.properties,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return {"severity": message.severity, "text": message.text, "cluster": message.place}
