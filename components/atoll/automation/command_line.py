@@ -15,6 +15,7 @@ from atoll.automation import (
     ending,
     inventories,
     machine,
+    planning,
     processes,
     running,
     safekeeping,
@@ -60,7 +61,7 @@ def options(
 
 
 @app.command()
-def up(
+def up(  # noqa: PLR0913 - the command's options
     env: EnvironmentName,
     *,
     check: Annotated[
@@ -71,14 +72,17 @@ def up(
         str,
         typer.Option("--forget", metavar="NAME", help="Take out a member that will never return, unasked."),
     ] = "",
+    plan: planning.PlanFile = None,
+    confirm: planning.Confirmed = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring an environment up, or make it fit its inventory again."""
-    if check and forget:
-        raise ArgsError("up: found --check and --forget; expected one of them (to forget is a change)")
+    if check and (forget or plan):
+        raise ArgsError(f"up: found --check and --{'forget' if forget else 'plan'}; expected one of them")
     screen = Screen(diff=diff, quiet=as_json)
     environment = words.environment(env)
-    report = running.check(environment, screen) if check else running.up(environment, screen, forget=forget)
+    wish = planning.Wish(plan, forget, confirm or ())
+    report = running.check(environment, screen) if check else planning.up(environment, screen, wish)
     if not check and report.code is Exit.DONE:
         screen.say(f'\nLook inside: eval "$(.venv/bin/atoll env {env})"')
         name = next(each for each in reversed(report.recap) if each != forget)
@@ -88,6 +92,7 @@ def up(
     words.finish(report.values() if as_json else None, report.code)
 
 
+app.command()(planning.plan)
 app.command()(beginning.init)
 
 

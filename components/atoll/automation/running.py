@@ -29,29 +29,36 @@ class Report:
 
     def values(self) -> dict[str, Any]:
         """The report for programs."""
-        changes = [
-            {
-                "urn": c.urn,
-                "outcome": c.outcome,
-                "verb": c.verb,
-                "cluster": c.place,
-                "properties": c.properties,
-            }
-            for c in self.changes
-        ]
         problems = [{"severity": p.severity, "text": p.text, "cluster": p.place} for p in self.problems]
         return {
             "exit": int(self.code),
             "clusters": recap.values(self.recap),
-            "changes": changes,
+            "changes": [change(each) for each in self.changes],
             "problems": problems,
         }
 
 
-def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
+def change(result: Result) -> dict[str, Any]:
+    """A change for programs."""
+    return {
+        "urn": result.urn,
+        "outcome": str(result.outcome),
+        "verb": result.verb,
+        "cluster": result.place,
+        "properties": list(result.properties),
+    }
+
+
+def up(
+    environment: Environment,
+    screen: Screen,
+    *,
+    forget: str = "",
+    how: Callable[[Engine, Listener], int] = Engine.up,
+) -> Report:
     """Makes the environment fit its inventory; one dead cluster does not hold up the others.
 
-    A member to `forget` is taken out without being asked.
+    A member to `forget` is taken out without being asked. `how` is what the engine does.
     """
     inventory = declared(environment)
     leaving.refuse_declared(inventory, forget)
@@ -67,7 +74,7 @@ def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
             # Beside the engine, which has to look at what is live before it writes: a dead member is asked for
             # seconds, and the others are not to wait for that.
             before = pool.submit(looking.delivered, places, looking.statuses(engine.state()))
-            engine_code = engine.up(reach.listen)
+            engine_code = how(engine, reach.listen)
         processes.take_up_tokens(environment, screen.results, screen)
         state = engine.state()
         for name in leaving.clear_unknown(environment, inventory, state):
@@ -95,6 +102,18 @@ def check(environment: Environment, screen: Screen) -> Report:
         processes.refuse_downgrades(environment)
         reach, engine_code = _looked(environment, inventory, screen, "check", Engine.preview)
     return _pending(_told(reach, screen, engine_code), Exit.CHANGES)
+
+
+def look(
+    environment: Environment,
+    inventory: Inventory,
+    screen: Screen,
+    what: str,
+    looking_by: Callable[[Engine, Listener], int],
+) -> Report:
+    """The report of a look of another kind, for who holds the environment."""
+    reach, engine_code = _looked(environment, inventory, screen, what, looking_by)
+    return _told(reach, screen, engine_code)
 
 
 def drift(environment: Environment, screen: Screen) -> Report:

@@ -247,7 +247,8 @@ class Inventory:
 
     `plugins` are those of the engine that the program uses beside what the inventory declares.
 
-    No `state` is the folder of the environment on this machine.
+    No `state` is the folder of the environment on this machine. With `protect` nothing that holds data is deleted unless
+    it is named.
     """
 
     environment: str
@@ -266,6 +267,7 @@ class Inventory:
     image_copies: Mapping[str, ImageCopy] = field(default_factory=dict)
     releases: Mapping[str, Release] = field(default_factory=dict)
     plugins: tuple[str, ...] = ()
+    protect: bool = False
 
     @property
     def every_image(self) -> dict[str, "Image | ImageCopy"]:

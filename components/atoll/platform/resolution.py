@@ -180,6 +180,7 @@ class _Resolver:
             image_copies=images.copied(self._declared.images),
             kms=Kms(str(kms.driver), kms.key or "", kms.region or "", kms.endpoint),
             plugins=tuple(dict.fromkeys(map(str, self._declared.plugins))),
+            protect=self._declared.protect,
             state=State(state.bucket, state.region, state.endpoint) if state else None,
         )
 
