@@ -74,7 +74,8 @@ def test_where_it_said_nothing_a_full_disk_is_looked_at(run, monkeypatch):
 
 def test_a_log_that_is_written_anew_is_read_from_its_beginning_whatever_its_length(tmp_path):
     """As the engine does it between its preview and its run: it truncates the file."""
-    log, heard = tmp_path / "events", []
+    log = tmp_path / "events"
+    heard: list[Result | Message] = []
 
     def lines(number, time):
         return "".join(f'{{"timestamp":{time},{BEGUN[1:-1]}, "n":{each}}}\n' for each in range(number))

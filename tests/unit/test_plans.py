@@ -3,6 +3,7 @@
 import json
 import stat
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ FACTS = Facts(
     versions={"plugin kubernetes": "4.34.2 (official)", "program pulumi": "3.259.0"},
 )
 PLAN = Plan("prod", "2026-01-02T03:04:05+00:00", FACTS, [], ["+ a", "- b"], {"resourcePlans": {}})
+INVENTORY: Any = None
+"""Of which nothing is asked here."""
 SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 
 
@@ -222,7 +225,7 @@ def test_what_the_engine_finds_beyond_its_plan_is_told_by_resource():
 
 
 def test_errors_of_a_preview_are_told_once_it_is_over():
-    told = []
+    told: list[Result | Message] = []
     heard = planning._Preview(told.append)
     error, note = Message(Severity.ERROR, "kept back"), Message(Severity.PROGRESS, "at work")
     result = Result("urn", Outcome.OK, "unchanged", None)
@@ -280,7 +283,7 @@ def test_a_program_without_a_plan_looks_at_nothing(monkeypatch):
     monkeypatch.delenv(holding.VARIABLE, raising=False)
     monkeypatch.setattr(holding, "_found", None)
 
-    holding.hold(None, previewing=True)
+    holding.hold(INVENTORY, previewing=True)
 
 
 def test_a_program_refuses_what_moved_and_leaves_word_of_it(tmp_path, monkeypatch):
@@ -289,7 +292,7 @@ def test_a_program_refuses_what_moved_and_leaves_word_of_it(tmp_path, monkeypatc
     holding.expect(tmp_path, FACTS, tmp_path / "plan")
 
     with pytest.raises(StalePlanError, match="commit: found bbbbbbbbbbbb"):
-        holding.hold(None, previewing=True)
+        holding.hold(INVENTORY, previewing=True)
 
     assert holding.refused(tmp_path) == ["commit: found bbbbbbbbbbbb; expected aaaaaaaaaaaa"]
 
@@ -299,7 +302,7 @@ def test_a_program_that_runs_for_good_minds_no_state_that_its_own_engine_writes(
     monkeypatch.setattr(holding, "_found", lambda *_: replace(FACTS, state={}))
     holding.expect(tmp_path, FACTS, tmp_path / "plan")
 
-    holding.hold(None, previewing=False)
+    holding.hold(INVENTORY, previewing=False)
     with pytest.raises(StalePlanError, match="state: found KmsKey app-kms gone"):
-        holding.hold(None, previewing=True)
+        holding.hold(INVENTORY, previewing=True)
     assert json.loads((tmp_path / "expected.json").read_text())["file"] == str(tmp_path / "plan")
