@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pulumi
 
+from atoll.automation import holding
 from atoll.core.errors import AtollError
 from atoll.platform import Platform, load
 
 try:
-    platform = Platform(load(Path(__file__).parent / "stacks", pulumi.get_stack()))
+    inventory = load(Path(__file__).parent / "stacks", pulumi.get_stack())
+    holding.hold(inventory, previewing=pulumi.runtime.is_dry_run())
+    platform = Platform(inventory)
 except AtollError as error:
     raise pulumi.RunError(str(error)) from error
 

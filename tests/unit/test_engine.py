@@ -4,10 +4,12 @@ import os
 
 import pytest
 
+from atoll.automation import engine
 from atoll.automation.engine import Engine
-from atoll.automation.events import Message, Result, Severity
+from atoll.automation.events import Message, Reader, Result, Severity
 from atoll.core.errors import CommandError
 from harness.processes import bare
+from harness.waiting import until
 
 BEGUN = '{"diagnosticEvent":{"urn":"","severity":"warning","message":"slow","color":"never"}}'
 TOLD = '{"diagnosticEvent":{"urn":"","severity":"error","message":"the cluster is gone","color":"never"}}'
@@ -73,3 +75,25 @@ def test_where_it_said_nothing_a_full_disk_is_looked_at(run, monkeypatch):
     _, heard = run(f"{BEGUN}\n{TOLD}\n", "")
     assert heard[-2].text == "the cluster is gone"
     assert "found no space left on device; expected room on its disk" in heard[-1].text
+
+
+def test_a_log_that_is_written_anew_is_read_from_its_beginning_whatever_its_length(tmp_path):
+    """As the engine does it between its preview and its run: it truncates the file."""
+    log = tmp_path / "events"
+    heard: list[Result | Message] = []
+
+    def lines(number, time):
+        return "".join(f'{{"timestamp":{time},{BEGUN[1:-1]}, "n":{each}}}\n' for each in range(number))
+
+    def count(number):
+        until(lambda: len(heard) == number, f"{number} events are read")
+
+    log.write_text(lines(3, 1))
+    follower = engine._Follower(log, heard.append, Reader(), preview=False)
+    count(3)
+    log.write_text(lines(5, 2))
+    count(8)
+    log.write_text(lines(1, 3))
+    follower.finish()
+
+    assert len(heard) == 9

@@ -215,3 +215,20 @@ def test_a_replacement_is_one_change_though_it_has_several_steps():
         (OBJECT, "replaced"),
         (LOCAL, "failed"),
     ]
+
+
+def _results(told):
+    return [each for each in told if isinstance(each, Result)]
+
+
+def test_of_an_engine_that_previews_first_only_what_it_does_is_a_result():
+    planned = [
+        {name: {**told, "planning": True} for name, told in event.items()}
+        for event in (_started(LOCAL, "create", CLUSTER), _done(LOCAL, "create", CLUSTER))
+    ]
+    given = (*planned, _failed(LOCAL, "create"), _started(LOCAL, "create", CLUSTER), _failed(LOCAL, "create"))
+
+    results = _results(_read(*given, reader=Reader(previews_first=True)))
+
+    assert [(each.outcome, each.seconds) for each in results] == [(Outcome.FAILED, 1)]
+    assert len(_results(_read(*given))) == 3

@@ -48,6 +48,9 @@ def _lines(function):
 
 
 def _arguments(function):
+    if any(".command(" in ast.unparse(each) for each in function.decorator_list):
+        # Those of a command are its options; nobody calls it.
+        return []
     found = function.args
     names = [arg.arg for arg in (*found.posonlyargs, *found.args, *found.kwonlyargs)]
     return [name for name in names if name not in {"self", "cls"}]

@@ -17,6 +17,7 @@ from atoll.automation import (
     installing,
     inventories,
     machine,
+    planning,
     processes,
     reading,
     running,
@@ -66,7 +67,7 @@ def options(
 
 
 @app.command(cls=Reporting)
-def up(
+def up(  # noqa: PLR0913 - the command's options
     env: EnvironmentName,
     *,
     check: Annotated[
@@ -82,17 +83,19 @@ def up(
             autocompletion=completion.clusters,
         ),
     ] = "",
+    plan: planning.PlanFile = None,
+    confirm: planning.Confirmed = None,
     form: InFormat = Format.HUMAN,
 ) -> None:
     """Bring an environment up, or make it fit its inventory again."""
 
     def run(screen: Screen) -> Report:
-        if check and forget:
-            raise ArgsError("up: found --check and --forget; expected one of them (to forget is a change)")
+        if check and (forget or plan):
+            raise ArgsError(f"up: found --check and --{'forget' if forget else 'plan'}; expected one of them")
         environment = words.environment(env)
         if check:
             return running.check(environment, screen)
-        report = running.up(environment, screen, forget=forget)
+        report = planning.up(environment, screen, planning.Wish(plan, forget, confirm or ()))
         if report.code is Exit.DONE:
             _show_ways_in(env, next(each for each in reversed(report.recap) if each != forget), screen)
         return report
@@ -107,6 +110,7 @@ def _show_ways_in(env: str, cluster: str, screen: Screen) -> None:
     )
 
 
+app.command(cls=Reporting)(planning.plan)
 app.command()(beginning.init)
 
 

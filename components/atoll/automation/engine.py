@@ -20,6 +20,8 @@ from atoll.host import Environment, limits, remains
 
 _LIMIT = timedelta(minutes=5)
 _TAIL_PAUSE = 0.05
+_HEAD = 64
+"""Bytes at the beginning of an event log that no other has: the time is in them."""
 _PARALLEL = "32"
 _FOLDER = "file:"
 EVENTS = "events."
@@ -88,6 +90,27 @@ class Engine:
         """
         return self._operate(["up", "--refresh", "--skip-preview", "--yes", "--continue-on-error"], listen)
 
+    def plan(self, file: Path, listen: Listener) -> tuple[int, list[str]]:
+        """Says what `up` would do, and writes the engine's own plan of it; its exit code, and its diff by lines.
+
+        The engine lets everybody read the file: it belongs into a folder that is closed.
+        """
+        spoken: list[str] = []
+        words = ["preview", "--refresh", "--diff", "--color", "never", "--save-plan", str(file)]
+        return self._operate(words, listen, writes=False, preview=True, spoken=spoken), spoken
+
+    def apply(self, file: Path, listen: Listener, variables: Mapping[str, str]) -> int:
+        """Does what a plan of the engine's says and no more; `variables` are for its program.
+
+        It previews first, holding its lock, so that what differs from the plan is found before anything is written.
+        """
+        other = Engine(self._environment, {**self._variables, **variables})
+        return other._operate(
+            ["up", "--refresh", "--plan", str(file), "--yes", "--continue-on-error"],
+            listen,
+            reader=Reader(previews_first=True),
+        )
+
     def follow(self, urns: Sequence[str], listen: Listener) -> int:
         """Makes some resources fit the inventory, and touches no other."""
         chosen = [word for urn in urns for word in ("--target", urn)]
@@ -96,6 +119,15 @@ class Engine:
     def preview(self, listen: Listener) -> int:
         """Says what `up` would do."""
         return self._operate(["preview", "--refresh"], listen, writes=False, preview=True)
+
+    def unprotect(self, urns: Sequence[str], listen: Listener) -> None:
+        """Lets the next run delete or replace what the engine protects; what is still declared it protects again."""
+        if not urns:
+            return
+        for message in self.take_up():
+            listen(message)
+        self._refuse_locked()
+        self._run("state", "unprotect", "--yes", *urns)
 
     def refresh(self, listen: Listener) -> int:
         """Writes what is live into the state."""
@@ -188,7 +220,7 @@ class Engine:
             or command.failure(["pulumi", *words], code, output)
         )
 
-    def _operate(
+    def _operate(  # noqa: PLR0913 - in what one operation of the engine differs from another
         self,
         words: Sequence[str],
         listen: Listener,
@@ -196,6 +228,7 @@ class Engine:
         writes: bool = True,
         preview: bool = False,
         reader: Reader | None = None,
+        spoken: list[str] | None = None,
     ) -> int:
         if writes:
             # What writes nothing takes no lock and minds none.
@@ -213,7 +246,7 @@ class Engine:
                 "--event-log",
                 str(log),
             ]
-            spoken: list[str] = []
+            spoken = [] if spoken is None else spoken
             group = command.Group(
                 [*_ENDS_WITH_US, self._program, *words, *options],
                 env=self._variables,
@@ -255,9 +288,15 @@ class _Follower:
 
     def _follow(self) -> None:
         with self._log.open() as stream:
-            rest = ""
+            rest, head = "", b""
             while True:
                 last = self._ended.is_set()
+                begin = os.pread(stream.fileno(), _HEAD, 0)
+                if begin[: len(head)] != head:
+                    # The engine writes the file anew when it goes from its preview on to its run.
+                    stream.seek(0)
+                    rest = ""
+                head = begin
                 rest += stream.read()
                 *whole, rest = rest.split("\n")
                 for line in whole:

@@ -110,7 +110,7 @@ class Message:
 class Reader:
     """Turns engine events into results, remembering who is whose child and when what began.
 
-    `verbs` are the words for what the engine did.
+    `verbs` are the words for what the engine did. With `previews_first` it says all twice, and what it previews is no result.
     """
 
     verbs: Mapping[str, str] = field(default_factory=lambda: _DONE)
@@ -118,11 +118,15 @@ class Reader:
     began: dict[str, float] = field(default_factory=dict)
     running: dict[str, float] = field(default_factory=dict)
     codes: dict[str, Exit] = field(default_factory=dict)
+    previews_first: bool = False
+    previewing: bool = False
 
     def read(
         self, event: Mapping[str, Any], now: float, *, preview: bool = False
     ) -> Iterator[Result | Message]:
         """What one event says. `now` is a clock in seconds."""
+        if self.previews_first and self._is_previewed(event):
+            return
         if started := event.get("resourcePreEvent"):
             yield from self._started(started["metadata"], now, preview=preview)
         elif done := event.get("resOutputsEvent"):
@@ -135,6 +139,14 @@ class Reader:
                 self.codes[said.get("urn", "")] = code
             urn = said.get("urn", "")
             yield from _said(said, self.place(urn), urn if urn in self.running else "")
+
+    def _is_previewed(self, event: Mapping[str, Any]) -> bool:
+        """Whether an event about a resource is of the preview; what failed does not say so itself."""
+        for kind in ("resourcePreEvent", "resOutputsEvent"):
+            if told := event.get(kind):
+                self.previewing = bool(told.get("planning"))
+                return self.previewing
+        return self.previewing and "resOpFailedEvent" in event
 
     def place(self, urn: str) -> str | None:
         """The cluster that a resource concerns, or None."""

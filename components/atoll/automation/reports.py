@@ -45,7 +45,7 @@ class Report:
     @property
     def is_preview(self) -> bool:
         """Whether its changes are such that would be made."""
-        return "--check" in self.command
+        return self.command == "plan" or "--check" in self.command
 
     def values(self) -> dict[str, Any]:
         """The report for programs."""
@@ -58,7 +58,7 @@ class Report:
             environment=self.environment,
             exit=int(self.code),
             clusters={name: ClusterRecord(**each) for name, each in recap.values(self.recap).items()},
-            changes=[ChangeRecord(**_result(each)) for each in self.changes],
+            changes=[ChangeRecord(**change(each)) for each in self.changes],
             problems=[ProblemRecord(**_message(each)) for each in self.problems],
         )
 
@@ -142,7 +142,7 @@ Line = Annotated[ResultRecord | MessageRecord | ReportRecord, Field(discriminato
 def line(entry: Result | Message | str, time: datetime) -> ResultRecord | MessageRecord:
     """What is told while a run goes on, as a line of the stream."""
     if isinstance(entry, Result):
-        return ResultRecord(time=time, **_result(entry))
+        return ResultRecord(time=time, **change(entry))
     if isinstance(entry, Message):
         return MessageRecord(time=time, **_message(entry))
     return MessageRecord(time=time, severity="info", text=entry, cluster=None)
@@ -159,7 +159,8 @@ def schema(*, stream: bool) -> dict[str, Any]:
     }
 
 
-def _result(result: Result) -> dict[str, Any]:
+def change(result: Result) -> dict[str, Any]:
+    """A change, as reports have it."""
     return {
         "urn": result.urn,
         "outcome": result.outcome,

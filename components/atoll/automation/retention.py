@@ -6,6 +6,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from atoll.automation.engine import EVENTS
+from atoll.automation.holding import RUNS
 from atoll.host import Environment
 
 UPDATES = 50
@@ -27,8 +28,9 @@ def trim(environment: Environment) -> None:
 
 def sweep(environment: Environment) -> None:
     """Removes what commands left that were killed. The caller holds the environment: nobody else writes any."""
-    for left in (*environment.folder.glob(f"{EVENTS}*"), *environment.folder.glob(f"{COPIES}*")):
-        shutil.rmtree(left, ignore_errors=True)
+    for begun in (EVENTS, COPIES, RUNS):
+        for left in environment.folder.glob(f"{begun}*"):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _runs(folder: Path) -> list[list[Path]]:

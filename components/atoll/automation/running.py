@@ -18,10 +18,16 @@ from atoll.host import Environment
 from atoll.platform import CONTROL_PLANE, Inventory, load, preflight
 
 
-def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
+def up(
+    environment: Environment,
+    screen: Screen,
+    *,
+    forget: str = "",
+    how: Callable[[Engine, Listener], int] = Engine.up,
+) -> Report:
     """Makes the environment fit its inventory; one dead cluster does not hold up the others.
 
-    A member to `forget` is taken out without being asked.
+    A member to `forget` is taken out without being asked. `how` is what the engine does.
     """
     inventory = declared(environment)
     leaving.refuse_declared(inventory, forget)
@@ -37,7 +43,7 @@ def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
             # Beside the engine, which has to look at what is live before it writes: a dead member is asked for
             # seconds, and the others are not to wait for that.
             before = pool.submit(looking.delivered, places, looking.statuses(engine.state()))
-            engine_code = engine.up(reach.listen)
+            engine_code = how(engine, reach.listen)
         processes.take_up_tokens(environment, screen.results, screen)
         state = engine.state()
         for name in leaving.clear_unknown(environment, inventory, state):
@@ -65,6 +71,18 @@ def check(environment: Environment, screen: Screen) -> Report:
         processes.refuse_downgrades(environment)
         reach, engine_code = _looked(environment, inventory, screen, "check", Engine.preview)
     return _pending(_told(reach, screen, engine_code), Exit.CHANGES)
+
+
+def look(
+    environment: Environment,
+    inventory: Inventory,
+    screen: Screen,
+    what: str,
+    looking_by: Callable[[Engine, Listener], int],
+) -> Report:
+    """The report of a look of another kind, for who holds the environment."""
+    reach, engine_code = _looked(environment, inventory, screen, what, looking_by)
+    return _told(reach, screen, engine_code)
 
 
 def drift(environment: Environment, screen: Screen) -> Report:

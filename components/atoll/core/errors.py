@@ -95,6 +95,16 @@ class LockedError(AtollError):
     retry = True
 
 
+class StalePlanError(AtollError):
+    """What a plan was made from has moved; `moved` holds one line for each thing that did."""
+
+    exit_code = Exit.STALE_PLAN
+
+    def __init__(self, *moved: str) -> None:
+        self.moved = moved
+        super().__init__("\n".join(moved))
+
+
 class NotReadyError(AtollError):
     """Something awaited did not come; the text says what, how long, and the last state seen."""
 

@@ -20,7 +20,7 @@ from atoll.platform.tree import Mark, Node, Path
 from atoll.platform.variables import Rendering
 
 CLUSTERS, PROPAGATIONS = "clusters", "propagations"
-_ENVIRONMENT = ("controlPlane", "kms", "state")
+_ENVIRONMENT = ("controlPlane", "kms", "state", "protect")
 """What every cluster has in common."""
 _MERGED = ("labels", "vars")
 

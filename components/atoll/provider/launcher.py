@@ -44,6 +44,8 @@ _UNSHARED = frozenset(
         "PULUMI_PROJECT",
         "PULUMI_RUNTIME_TOOLCHAIN",
         "PULUMI_RUNTIME_TYPECHECKER",
+        # Of the program of one run, which compares what its plan was made from.
+        "ATOLL_PLAN",
         "PULUMI_RUNTIME_VIRTUALENV",
         "TRACEPARENT",
     }
