@@ -3,8 +3,8 @@
 import importlib.metadata
 import os
 import shlex
-import signal
 import sys
+from datetime import timedelta
 from typing import Annotated, NoReturn
 
 import typer
@@ -13,6 +13,8 @@ from atoll.automation import (
     beginning,
     charts,
     ending,
+    holding,
+    interruption,
     inventories,
     machine,
     processes,
@@ -25,11 +27,14 @@ from atoll.automation import (
 from atoll.automation.logs import logs as logs_of
 from atoll.automation.show import Screen
 from atoll.automation.status import status as status_of
-from atoll.automation.words import AsJson, EnvironmentName
+from atoll.automation.turns import Turn
+from atoll.automation.words import AsJson, EnvironmentName, Wait
 from atoll.core import naming, redaction
 from atoll.core.errors import ArgsError, AtollError, Exit, of_system
 from atoll.host import limits
 from atoll.platform import load
+
+_NO_TIME = timedelta()
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,6 +46,7 @@ app.add_typer(tools, name="tools")
 app.add_typer(charts.app, name="charts")
 app.add_typer(inventories.app, name="inventory")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(holding.app, name="lock")
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer's
@@ -60,7 +66,7 @@ def options(
 
 
 @app.command()
-def up(
+def up(  # noqa: PLR0913 - its options
     env: EnvironmentName,
     *,
     check: Annotated[
@@ -71,6 +77,7 @@ def up(
         str,
         typer.Option("--forget", metavar="NAME", help="Take out a member that will never return, unasked."),
     ] = "",
+    wait: Wait = _NO_TIME,
     as_json: AsJson = False,
 ) -> None:
     """Bring an environment up, or make it fit its inventory again."""
@@ -78,7 +85,11 @@ def up(
         raise ArgsError("up: found --check and --forget; expected one of them (to forget is a change)")
     screen = Screen(diff=diff, quiet=as_json)
     environment = words.environment(env)
-    report = running.check(environment, screen) if check else running.up(environment, screen, forget=forget)
+    turn = Turn(wait, screen.say)
+    if check:
+        report = running.check(environment, screen, turn)
+    else:
+        report = running.up(environment, screen, forget=forget, turn=turn)
     if not check and report.code is Exit.DONE:
         screen.say(f'\nLook inside: eval "$(.venv/bin/atoll env {env})"')
         name = next(each for each in reversed(report.recap) if each != forget)
@@ -117,20 +128,23 @@ def drift(
     env: EnvironmentName,
     *,
     diff: Annotated[bool, typer.Option("--diff", help="Name the properties that drifted.")] = False,
+    wait: Wait = _NO_TIME,
     as_json: AsJson = False,
 ) -> None:
     """Say what has drifted, and change nothing.
 
     That is what is live otherwise than the last run left it. What drifted is put back by `atoll up`. Exit code 6: something did.
     """
-    report = running.drift(words.environment(env), Screen(diff=diff, quiet=as_json))
+    screen = Screen(diff=diff, quiet=as_json)
+    report = running.drift(words.environment(env), screen, Turn(wait, screen.say))
     words.finish(report.values() if as_json else None, report.code)
 
 
 @app.command()
-def refresh(env: EnvironmentName, *, as_json: AsJson = False) -> None:
+def refresh(env: EnvironmentName, *, wait: Wait = _NO_TIME, as_json: AsJson = False) -> None:
     """Write what is live into the state, and change nothing else."""
-    report = running.refresh(words.environment(env), Screen(quiet=as_json))
+    screen = Screen(quiet=as_json)
+    report = running.refresh(words.environment(env), screen, Turn(wait, screen.say))
     words.finish(report.values() if as_json else None, report.code)
 
 
@@ -141,9 +155,11 @@ def down(
     force: Annotated[
         bool, typer.Option("--force", help="Leave what lives on elsewhere as it is, and forget it.")
     ] = False,
+    wait: Wait = _NO_TIME,
 ) -> None:
     """Remove an environment: its processes, ports and files."""
-    ending.down(words.environment(env), Screen(), force=force)
+    screen = Screen()
+    ending.down(words.environment(env), screen, force=force, turn=Turn(wait, screen.say))
 
 
 app.command()(safekeeping.backup)
@@ -255,10 +271,7 @@ def doctor(
 
 def main() -> None:
     """Run the command; every error of ours ends in its lines and its exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # A closed terminal interrupts the engine like Control-C, unless nohup said that it should not.
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-        signal.signal(signal.SIGHUP, signal.default_int_handler)
+    interruption.listen()
     # Nobody else may write what is ours, whatever the caller's shell allows.
     os.umask(os.umask(0) | 0o022)
     limits.raise_open_files()

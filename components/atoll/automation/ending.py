@@ -6,7 +6,8 @@ import psutil
 
 from atoll.automation import preparation
 from atoll.automation.show import Screen
-from atoll.core.errors import AtollError, SettingsError
+from atoll.automation.turns import Turn
+from atoll.core.errors import AtollError, LockedError, SettingsError
 from atoll.host import Environment, Ports, Supervisor, remains
 from atoll.platform import load
 from atoll.platform.inventory import Kms, State
@@ -15,7 +16,7 @@ from atoll.provider import launcher, plugins
 _EXISTING = "atoll:index:ExistingCluster"
 
 
-def down(environment: Environment, screen: Screen, *, force: bool = False) -> None:
+def down(environment: Environment, screen: Screen, *, force: bool = False, turn: Turn | None = None) -> None:
     """Removes the environment. What lives on elsewhere is cleared by the engine first; the rest just ends.
 
     Raises:
@@ -29,10 +30,11 @@ def down(environment: Environment, screen: Screen, *, force: bool = False) -> No
         _forget(environment, state)
         screen.say(f"environment {environment.name}: nothing to remove")
         return
-    with environment.locked("down"):
+    turn = turn or Turn()
+    with turn.held(environment, "down"):
         _end_engines(environment, screen)
         if environment.exists and (state or _outlives(environment)) and not force:
-            _destroy(environment, screen, kms, state)
+            _destroy(environment, screen, kms, state, turn)
         for ended in Supervisor(environment).stop():
             screen.say(f"environment {environment.name}: ended {ended}, which its supervisor did not")
         plugins.release(environment.engine_home)
@@ -77,13 +79,16 @@ def _serves_plugins(process: psutil.Process) -> bool:
     return False
 
 
-def _destroy(environment: Environment, screen: Screen, kms: Kms, state: State | None) -> None:
+def _destroy(environment: Environment, screen: Screen, kms: Kms, state: State | None, turn: Turn) -> None:
     where = f"environment {environment.name}"
     way_out = f"Mend them, or leave them as they are: atoll down {environment.name} --force"
     try:
-        engine = preparation.prepare(environment, screen, kms, state).engine
+        engine = preparation.prepare(environment, screen, kms, state, turn=turn).engine
         with screen.beating("down"):
             code = engine.destroy(screen.listen)
+    except LockedError:
+        # They live on, and somebody is at work on them.
+        raise
     except (AtollError, ValueError) as error:
         raise AtollError(
             f"{where}: found clusters that live on, and no way to clear them ({error}); expected to clear them first. "

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from atoll.automation import events, leaving, looking, preparation, processes, recap, retention
-from atoll.automation.engine import Engine, Listener
+from atoll.automation.engine import Engine
 from atoll.automation.events import Message, Result
+from atoll.automation.following import Listener
 from atoll.automation.looking import Access
 from atoll.automation.reach import Reach
 from atoll.automation.recap import Recap
 from atoll.automation.show import Screen
+from atoll.automation.turns import Turn
 from atoll.core.errors import Exit, RefusedError
 from atoll.federation.local import effects as planes
 from atoll.host import Environment
@@ -48,17 +50,18 @@ class Report:
         }
 
 
-def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
+def up(environment: Environment, screen: Screen, *, forget: str = "", turn: Turn | None = None) -> Report:
     """Makes the environment fit its inventory; one dead cluster does not hold up the others.
 
     A member to `forget` is taken out without being asked.
     """
     inventory = declared(environment)
     leaving.refuse_declared(inventory, forget)
-    with environment.locked("up"):
+    turn = turn or Turn()
+    with turn.held(environment, "up"):
         processes.refuse_downgrades(environment)
         retention.sweep(environment)
-        engine = preparation.prepare_declared(environment, screen, inventory).engine
+        engine = preparation.prepare_declared(environment, screen, inventory, turn).engine
         preparation.migrate(environment, engine, inventory.kms, screen)
         places = looking.accesses(environment, inventory)
         reach = _reach(environment, places, engine, screen)
@@ -88,28 +91,31 @@ def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
     return _report(found, screen, engine_code)
 
 
-def check(environment: Environment, screen: Screen) -> Report:
+def check(environment: Environment, screen: Screen, turn: Turn | None = None) -> Report:
     """Says what `up` would change."""
     inventory = declared(environment)
-    with environment.locked("up --check"):
+    turn = turn or Turn()
+    with turn.held(environment, "up --check"):
         processes.refuse_downgrades(environment)
-        reach, engine_code = _looked(environment, inventory, screen, "check", Engine.preview)
+        reach, engine_code = _looked(environment, inventory, screen, turn, ("check", Engine.preview))
     return _pending(_told(reach, screen, engine_code), Exit.CHANGES)
 
 
-def drift(environment: Environment, screen: Screen) -> Report:
+def drift(environment: Environment, screen: Screen, turn: Turn | None = None) -> Report:
     """Says what is live otherwise than the last run left it, and changes nothing."""
     inventory = declared(environment)
-    with processes.known(environment).locked("drift"):
-        reach, engine_code = _looked(environment, inventory, screen, "drift", Engine.drift)
+    turn = turn or Turn()
+    with turn.held(processes.known(environment), "drift"):
+        reach, engine_code = _looked(environment, inventory, screen, turn, ("drift", Engine.drift))
     return _pending(_told(reach, screen, engine_code), Exit.DRIFT)
 
 
-def refresh(environment: Environment, screen: Screen) -> Report:
+def refresh(environment: Environment, screen: Screen, turn: Turn | None = None) -> Report:
     """Writes what is live into the state; a dead cluster keeps what the state has of it."""
     inventory = declared(environment)
-    with processes.known(environment).locked("refresh"):
-        reach, engine_code = _looked(environment, inventory, screen, "refresh", Engine.refresh)
+    turn = turn or Turn()
+    with turn.held(processes.known(environment), "refresh"):
+        reach, engine_code = _looked(environment, inventory, screen, turn, ("refresh", Engine.refresh))
     return _told(reach, screen, engine_code)
 
 
@@ -187,15 +193,16 @@ def _looked(
     environment: Environment,
     inventory: Inventory,
     screen: Screen,
-    what: str,
-    look: Callable[[Engine, Listener], int],
+    turn: Turn,
+    look: tuple[str, Callable[[Engine, Listener], int]],
 ) -> tuple[Reach, int]:
     """Lets the engine look at what is live, and goes on past dead clusters; what asked them, and the engine's exit code."""
     retention.sweep(environment)
-    engine = preparation.prepare_declared(environment, screen, inventory).engine
+    what, begin = look
+    engine = preparation.prepare_declared(environment, screen, inventory, turn).engine
     reach = _reach(environment, looking.accesses(environment, inventory), engine, screen)
     with screen.beating(what):
-        return reach, look(engine, reach.listen)
+        return reach, begin(engine, reach.listen)
 
 
 def _told(reach: Reach, screen: Screen, engine_code: int) -> Report:

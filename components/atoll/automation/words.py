@@ -1,15 +1,34 @@
 """What the commands share: the words of their arguments, the checkout that they are about, and how they answer."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from atoll.automation.turns import duration
 from atoll.core.errors import Exit, SettingsError
 from atoll.host import Environment
 
 EnvironmentName = Annotated[str, typer.Argument(metavar="ENV", help="The environment: stacks/ENV.yaml.")]
+
+
+def _length(value: str | timedelta) -> timedelta:
+    """A length of time; typer reads a default too, which is one."""
+    return duration(value) if isinstance(value, str) else value
+
+
+Wait = Annotated[
+    timedelta,
+    typer.Option(
+        "--wait",
+        metavar="DURATION",
+        parser=_length,
+        show_default=False,
+        help="Wait so long for another run to end: 90s, 5m, 1h. Exit code 7 after that.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
