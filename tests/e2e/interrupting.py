@@ -105,8 +105,8 @@ def _left(folder: Any) -> list[psutil.Process]:
 
 
 def declare(checkout: Checkout, keys: list[str]) -> None:
-    """Writes the inventory."""
-    declared = {"controlPlane": {"driver": "local"}, "keys": {name: {} for name in keys}}
+    """Writes the inventory; what is protected could not be taken away again."""
+    declared = {"controlPlane": {"driver": "local"}, "keys": {name: {"protect": False} for name in keys}}
     (checkout.folder / "stacks" / f"{NAME}.yaml").write_text(yaml.safe_dump(declared))
 
 
