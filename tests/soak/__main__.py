@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from soak import endurance, engine, envelopes, processes, rotation, tools
+from soak import endurance, engine, envelopes, interrupts, processes, rotation, tools
 from soak.findings import Findings
 
 
@@ -36,9 +36,11 @@ _PARTS: dict[str, tuple[Callable[..., None], int]] = {
     "tools": (tools.run, 10),
     "endurance": (endurance.run, 30),
     "envelopes": (envelopes.run, 20),
+    "interrupts": (interrupts.run, 10),
     "rotation": (rotation.run, 10),
 }
-"""Each part with the rounds of its full count; a round of endurance is a minute, one of envelopes 500 cases."""
+"""Each part with the rounds of its full count; a round of endurance is a minute, one of envelopes 500 cases, one
+of interrupts each of three signals."""
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from atoll.automation import engine
+from atoll.automation import following
 from atoll.automation.engine import Engine
 from atoll.automation.events import Message, Reader, Result, Severity
 from atoll.core.errors import CommandError
@@ -89,7 +89,7 @@ def test_a_log_that_is_written_anew_is_read_from_its_beginning_whatever_its_leng
         until(lambda: len(heard) == number, f"{number} events are read")
 
     log.write_text(lines(3, 1))
-    follower = engine._Follower(log, heard.append, Reader(), preview=False)
+    follower = following.Follower(log, heard.append, Reader(), preview=False)
     count(3)
     log.write_text(lines(5, 2))
     count(8)

@@ -20,7 +20,7 @@ import pytest
 from cryptography.x509 import load_pem_x509_certificate
 
 from atoll.automation import locks, surroundings
-from atoll.automation.locks import Lock
+from atoll.automation.locks import FileLock
 from atoll.core import command, files, x509
 from atoll.core.errors import Exit, UnavailableError, of_system
 from atoll.federation.joining_effects import TOKEN_LIFE, MemberAccess
@@ -133,7 +133,7 @@ def _lock(folder, pid, since=None):
     path.write_text(
         json.dumps({"pid": pid, "hostname": socket.gethostname(), "timestamp": since.isoformat()})
     )
-    return Lock.read(path)
+    return FileLock.read(path)
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_half_a_lock_is_dead_unless_it_is_just_being_written(folder, age, dead):
     path = folder / "lock.json"
     path.write_text("")
     os.utime(path, (time.time() - age,) * 2)
-    assert Lock.read(path).is_dead() is dead
+    assert FileLock.read(path).is_dead() is dead
 
 
 def test_what_could_not_be_written_to_its_end_is_found_once_nobody_writes_it(folder):

@@ -54,7 +54,7 @@ def environment(tmp_path, monkeypatch):
 @contextlib.contextmanager
 def using(monkeypatch, engine):
     with monkeypatch.context() as patched:
-        patched.setattr(preparation, "prepare", lambda *_: preparation.Prepared(engine, {}))
+        patched.setattr(preparation, "prepare", lambda *_, **__: preparation.Prepared(engine, {}))
         yield engine
 
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from atoll.automation import archives, manifests, processes, retention, sealing
+from atoll.automation import archives, manifests, processes, retention, sealing, started
 from atoll.automation.age import Lock
-from atoll.automation.locks import Lock as EngineLock
+from atoll.automation.locks import FileLock
 from atoll.automation.manifests import ENVIRONMENT, STACKS, Manifest
 from atoll.automation.show import Screen
 from atoll.core import files, naming
@@ -24,7 +24,16 @@ from atoll.registry.local import buildkit
 from atoll.secrets.local import seat
 
 _OTHERS = frozenset(
-    {"bin", "logs", "kubeconfigs", "environment.json", "holder.json", "still.json", buildkit.PROGRAM}
+    {
+        "bin",
+        "logs",
+        "kubeconfigs",
+        "environment.json",
+        "holder.json",
+        started.FILE,
+        "still.json",
+        buildkit.PROGRAM,
+    }
 )
 """What every command makes anew, or what tells of this place alone."""
 _SUPERVISOR = "supervisor"
@@ -111,7 +120,7 @@ def _refuse(environment: Environment, target: Path, *, force: bool) -> None:
 def _refuse_engines(environment: Environment) -> None:
     """Nobody may write the state: `pulumi` typed by hand knows nothing of our lock, and has one of its own."""
     for path in (environment.state / ".pulumi" / _LOCKS).rglob("*.json"):
-        lock = EngineLock.read(path)
+        lock = FileLock.read(path)
         if not lock.is_dead():
             raise LockedError(
                 f"environment {environment.name}: found {lock}; expected nobody. Wait for its end"

@@ -12,10 +12,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from atoll.automation import buckets, sealing
+from atoll.automation import buckets, s3, sealing
 from atoll.automation.buckets import Live
 from atoll.automation.show import Screen
-from atoll.core import aws, endpoints
+from atoll.core import endpoints
 from atoll.core.errors import AtollError, Exit, RefusedError, UnavailableError, quoted
 from atoll.core.writes import Write
 from atoll.platform import Inventory
@@ -24,8 +24,6 @@ from atoll.secrets import keys, kms
 from atoll.secrets.keys import Wanted
 from atoll.secrets.service import Service
 
-_READ_SECONDS = 10
-"""S3 takes its time to make a bucket."""
 _ROTATION = 365
 """Days: what KMS takes where nobody says otherwise."""
 _WHOLE = {
@@ -173,19 +171,13 @@ def _bucket(
         tell(what, about)
 
 
-class _Access(aws.Access):
-    service = "s3"
-
-
 class Storage:
     """The S3 of a state: looks at its bucket, and writes."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self.label = f"{state.endpoint or f's3.{state.region}'}: bucket {state.bucket}"
-        style = {"addressing_style": "path" if state.endpoint else "auto"}
-        access = _Access(state.region, state.endpoint)
-        self._client = aws.client(access, read=_READ_SECONDS, s3=style)
+        self._client = s3.client(state)
 
     def look(self) -> Live | None:
         """The bucket as it is, or None where nobody has one of that name.

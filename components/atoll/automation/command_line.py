@@ -3,7 +3,6 @@
 import importlib.metadata
 import os
 import shlex
-import signal
 import sys
 from typing import Annotated, NoReturn
 
@@ -15,7 +14,9 @@ from atoll.automation import (
     completion,
     ending,
     installing,
+    interruption,
     inventories,
+    locking,
     machine,
     planning,
     processes,
@@ -31,7 +32,8 @@ from atoll.automation.logs import logs as logs_of
 from atoll.automation.reports import Report
 from atoll.automation.show import Screen
 from atoll.automation.status import status as status_of
-from atoll.automation.words import AsJson, EnvironmentName
+from atoll.automation.turns import Turn
+from atoll.automation.words import NO_TIME, AsJson, EnvironmentName, Wait
 from atoll.core import naming, redaction
 from atoll.core.errors import ArgsError, AtollError, Exit, of_system
 from atoll.host import limits
@@ -48,6 +50,7 @@ app.add_typer(charts.app, name="charts")
 app.add_typer(inventories.app, name="inventory")
 app.add_typer(installing.app, name="plugins")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(locking.app, name="lock")
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer's
@@ -85,6 +88,7 @@ def up(  # noqa: PLR0913 - the command's options
     ] = "",
     plan: planning.PlanFile = None,
     confirm: planning.Confirmed = None,
+    wait: Wait = NO_TIME,
     form: InFormat = Format.HUMAN,
 ) -> None:
     """Bring an environment up, or make it fit its inventory again."""
@@ -92,10 +96,10 @@ def up(  # noqa: PLR0913 - the command's options
     def run(screen: Screen) -> Report:
         if check and (forget or plan):
             raise ArgsError(f"up: found --check and --{'forget' if forget else 'plan'}; expected one of them")
-        environment = words.environment(env)
+        environment, turn = words.environment(env), Turn(wait, screen.say)
         if check:
-            return running.check(environment, screen)
-        report = planning.up(environment, screen, planning.Wish(plan, forget, confirm or ()))
+            return running.check(environment, screen, turn)
+        report = planning.up(environment, screen, planning.Wish(plan, forget, confirm or ()), turn)
         if report.code is Exit.DONE:
             _show_ways_in(env, next(each for each in reversed(report.recap) if each != forget), screen)
         return report
@@ -140,19 +144,28 @@ def drift(
     env: EnvironmentName,
     *,
     diff: Annotated[bool, typer.Option("--diff", help="Name the properties that drifted.")] = False,
+    wait: Wait = NO_TIME,
     form: InFormat = Format.HUMAN,
 ) -> None:
     """Say what has drifted, and change nothing.
 
     That is what is live otherwise than the last run left it. What drifted is put back by `atoll up`. Exit code 6: something did.
     """
-    answer("drift", env, form, lambda screen: running.drift(words.environment(env), screen), diff=diff)
+
+    def run(screen: Screen) -> Report:
+        return running.drift(words.environment(env), screen, Turn(wait, screen.say))
+
+    answer("drift", env, form, run, diff=diff)
 
 
 @app.command(cls=Reporting)
-def refresh(env: EnvironmentName, *, form: InFormat = Format.HUMAN) -> None:
+def refresh(env: EnvironmentName, *, wait: Wait = NO_TIME, form: InFormat = Format.HUMAN) -> None:
     """Write what is live into the state, and change nothing else."""
-    answer("refresh", env, form, lambda screen: running.refresh(words.environment(env), screen))
+
+    def run(screen: Screen) -> Report:
+        return running.refresh(words.environment(env), screen, Turn(wait, screen.say))
+
+    answer("refresh", env, form, run)
 
 
 @app.command(cls=Reporting)
@@ -160,18 +173,18 @@ def destroy(
     env: EnvironmentName,
     *,
     check: Annotated[bool, typer.Option("--check", help="Say what would go, and change nothing.")] = False,
+    wait: Wait = NO_TIME,
     form: InFormat = Format.HUMAN,
 ) -> None:
     """Remove all that the stack holds; keys and state stay.
 
     `atoll down` removes these too. Exit code 5 with --check: something would go.
     """
-    answer(
-        "destroy --check" if check else "destroy",
-        env,
-        form,
-        lambda screen: running.destroy(words.environment(env), screen, check=check),
-    )
+
+    def run(screen: Screen) -> Report:
+        return running.destroy(words.environment(env), screen, Turn(wait, screen.say), check=check)
+
+    answer("destroy --check" if check else "destroy", env, form, run)
 
 
 @app.command()
@@ -181,9 +194,11 @@ def down(
     force: Annotated[
         bool, typer.Option("--force", help="Leave what lives on elsewhere as it is, and forget it.")
     ] = False,
+    wait: Wait = NO_TIME,
 ) -> None:
     """Remove an environment: its processes, ports and files."""
-    ending.down(words.environment(env), Screen(), force=force)
+    screen = Screen()
+    ending.down(words.environment(env), screen, force=force, turn=Turn(wait, screen.say))
 
 
 app.command()(safekeeping.backup)
@@ -310,10 +325,7 @@ def doctor(
 
 def main() -> None:
     """Run the command; every error of ours ends in its lines and its exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # A closed terminal interrupts the engine like Control-C, unless nohup said that it should not.
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-        signal.signal(signal.SIGHUP, signal.default_int_handler)
+    interruption.listen()
     # Nobody else may write what is ours, whatever the caller's shell allows.
     os.umask(os.umask(0) | 0o022)
     limits.raise_open_files()

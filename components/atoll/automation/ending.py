@@ -9,7 +9,8 @@ import psutil
 
 from atoll.automation import preparation
 from atoll.automation.show import Screen
-from atoll.core.errors import AtollError, RefusedError, SettingsError
+from atoll.automation.turns import Turn
+from atoll.core.errors import AtollError, LockedError, RefusedError, SettingsError
 from atoll.host import Environment, Ports, Supervisor, remains
 from atoll.platform import load
 from atoll.platform.inventory import Kms, State
@@ -21,7 +22,7 @@ _KEY = '"atoll:index:KmsKey"'
 """What does too, where the KMS is another than this machine's."""
 
 
-def down(environment: Environment, screen: Screen, *, force: bool = False) -> None:
+def down(environment: Environment, screen: Screen, *, force: bool = False, turn: Turn | None = None) -> None:
     """Removes the environment. What lives on elsewhere is cleared by the engine first; the rest just ends.
 
     Raises:
@@ -36,10 +37,11 @@ def down(environment: Environment, screen: Screen, *, force: bool = False) -> No
         _forget(environment, state)
         screen.say(f"environment {environment.name}: nothing to remove")
         return
-    with environment.locked("down"):
+    turn = turn or Turn()
+    with turn.held(environment, "down"):
         _end_engines(environment, screen)
         if environment.exists and (state or _outlives(environment, kms)) and not force:
-            _destroy(environment, screen, kms, state)
+            _destroy(environment, screen, kms, state, turn)
         elif environment.exists and is_protected and not force:
             raise RefusedError(
                 f"environment {environment.name}: found protect: true in its inventory; expected an environment that may go. "
@@ -89,15 +91,16 @@ def _serves_plugins(process: psutil.Process) -> bool:
     return False
 
 
-def _destroy(environment: Environment, screen: Screen, kms: Kms, state: State | None) -> None:
+def _destroy(environment: Environment, screen: Screen, kms: Kms, state: State | None, turn: Turn) -> None:
     where = f"environment {environment.name}"
     way_out = f"Mend it, or leave it as it is: atoll down {environment.name} --force"
     try:
-        engine = preparation.prepare(environment, screen, kms, state).engine
+        engine = preparation.prepare(environment, screen, kms, state, turn=turn).engine
         _refuse_protected(environment, engine.state())
         with screen.beating("down"):
             code = engine.destroy(screen.listen)
-    except RefusedError:
+    except (LockedError, RefusedError):
+        # It lives on: somebody is at work on it, or it is to stay.
         raise
     except (AtollError, ValueError) as error:
         raise AtollError(

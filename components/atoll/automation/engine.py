@@ -1,27 +1,25 @@
 """The Pulumi engine as Atoll runs it: in a process group of its own, its events read as they come."""
 
-import contextlib
 import json
 import os
+import signal
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from atoll.automation import events, locks, sealing, unfinished, unopened
-from atoll.automation.events import Message, Reader, Result, Severity
-from atoll.automation.locks import Lock
+from atoll.automation import events, locks, sealing, started, unfinished, unopened
+from atoll.automation.events import Message, Reader, Severity
+from atoll.automation.following import Follower, Listener
+from atoll.automation.interruption import EngineEnded
+from atoll.automation.locks import Life, Lock, Locks
+from atoll.automation.turns import Turn
 from atoll.core import command, files
-from atoll.core.errors import AtollError, LockedError, UnavailableError
+from atoll.core.errors import AtollError, LockedError, UnavailableError, quoted
 from atoll.host import Environment, limits, remains
 
 _LIMIT = timedelta(minutes=5)
-_TAIL_PAUSE = 0.05
-_HEAD = 64
-"""Bytes at the beginning of an event log that no other has: the time is in them."""
 _PARALLEL = "32"
 _FOLDER = "file:"
 EVENTS = "events."
@@ -29,14 +27,29 @@ EVENTS = "events."
 _ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 """An engine that outlives its command holds the lock, and dies of its closed output some time later anyway."""
 _WAIT = "Wait for its end, or stop it; where it runs on another machine that is gone: pulumi cancel"
-Listener = Callable[[Result | Message], None]
+_SOON = timedelta(seconds=2)
+_STOPPING = Message(
+    Severity.WARNING, "interrupted: the engine ends what it has begun. Interrupt again to end it at once"
+)
+_LOCKED = "the stack is currently locked by"
+"""Source: pulumi/pulumi, pkg/backend/diy/lock.go (checkForLock)."""
 
 
 class Engine:
     """The engine for one environment. `variables` is the whole environment of its processes."""
 
-    def __init__(self, environment: Environment, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        variables: Mapping[str, str],
+        *,
+        held: Locks | None = None,
+        turn: Turn | None = None,
+    ) -> None:
+        """`held` are the locks on its stack, `turn` is for how long it waits for whoever has one."""
         self._environment = environment
+        self._held = held or locks.of(environment, None)
+        self._turn = turn or Turn()
         # Its event log is a debugging flag of the engine's; nothing else of those is used.
         self._variables = {**variables, "PULUMI_DEBUG_COMMANDS": "true"}
         self._program = environment.bin / "pulumi"
@@ -60,17 +73,21 @@ class Engine:
             )
         # One that is left belongs to a state that is gone: its key is not the new one's.
         settings.unlink(missing_ok=True)
-        for message in self.take_up():
-            listen(message)
-        self._refuse_locked()
-        self._run("stack", "select", "--create", self._environment.name, "--secrets-provider", provider)
+        self._wait_for_others(listen)
+        self._run(
+            "stack",
+            "select",
+            "--create",
+            self._environment.name,
+            "--secrets-provider",
+            provider,
+            locking=True,
+        )
 
     def encrypt_by(self, listen: Listener, provider: str) -> None:
         """Encrypts all secrets of the stack anew, by a new data key of a provider (a URL)."""
-        for message in self.take_up():
-            listen(message)
-        self._refuse_locked()
-        self._run("stack", "change-secrets-provider", provider)
+        self._wait_for_others(listen)
+        self._run("stack", "change-secrets-provider", provider, locking=True)
 
     def state(self) -> list[dict[str, Any]]:
         """The resources of the stack as they were last seen; secrets stay encrypted."""
@@ -104,7 +121,7 @@ class Engine:
 
         It previews first, holding its lock, so that what differs from the plan is found before anything is written.
         """
-        other = Engine(self._environment, {**self._variables, **variables})
+        other = Engine(self._environment, {**self._variables, **variables}, held=self._held, turn=self._turn)
         return other._operate(
             ["up", "--refresh", "--plan", str(file), "--yes", "--continue-on-error"],
             listen,
@@ -124,10 +141,8 @@ class Engine:
         """Lets the next run delete or replace what the engine protects; what is still declared it protects again."""
         if not urns:
             return
-        for message in self.take_up():
-            listen(message)
-        self._refuse_locked()
-        self._run("state", "unprotect", "--yes", *urns)
+        self._wait_for_others(listen)
+        self._run("state", "unprotect", "--yes", *urns, locking=True)
 
     def refresh(self, listen: Listener) -> int:
         """Writes what is live into the state."""
@@ -158,20 +173,38 @@ class Engine:
         idle = not any(locks.is_engine(each) for each in remains.engines(self._environment))
         for path in locks.remains(self._environment.state, idle=idle):
             path.unlink(missing_ok=True)
-        for path in self._locks():
-            lock = Lock.read(path)
+        living = []
+        for lock in self._held():
             if lock.is_dead():
-                locks.remove(path)
+                lock.remove()
                 yield Message(Severity.WARNING, f"{where}: removed the lock of {lock}, which is dead")
-        if self._locks():
+            else:
+                living.append(lock)
+        if living:
             return
         for name in remains.end(remains.orphans(self._environment)):
             yield Message(Severity.WARNING, f"{where}: ended {name}, which a dead engine had left")
         if self._is_interrupted():
             deployment = self.export()
             taken = {**deployment, "deployment": unfinished.taken_up(deployment["deployment"])}
-            self._run("stack", "import", stdin=json.dumps(taken))
+            self._run("stack", "import", stdin=json.dumps(taken), locking=True)
             yield Message(Severity.WARNING, f"{where}: took up what a dead engine had begun")
+
+    @property
+    def _first(self) -> tuple[str, ...]:
+        """The words before those of an engine that takes a lock: in a bucket others have theirs beside it."""
+        return (*started.noting(self._environment), *_ENDS_WITH_US) if self._elsewhere else _ENDS_WITH_US
+
+    def _ended(self, pid: int, code: int) -> None:
+        """Forgets an engine, unless a signal ended it, so that it kept its lock."""
+        if self._elsewhere and code >= 0:
+            started.forget(self._environment, pid)
+
+    def _stopped(self, group: command.Group) -> EngineEnded:
+        """What is left of a run that was interrupted: one that did not end in order leaves plugins at work."""
+        if group.ended_by != signal.SIGINT:
+            remains.end(remains.orphans(self._environment), _SOON)
+        return EngineEnded(group.ended_by or signal.SIGINT)
 
     def _is_interrupted(self) -> bool:
         """Whether the state says so; one on this machine is asked without the engine, which takes half a second."""
@@ -184,35 +217,56 @@ class Engine:
             return False
         return unfinished.is_any((kept.get("checkpoint") or {}).get("latest") or {})
 
-    def _refuse_locked(self) -> None:
-        """Raises where an engine is at work, or nobody can tell.
+    def _wait_for_others(self, listen: Listener) -> None:
+        """Takes up what the dead left, and waits until no engine is at work, as long as the turn allows.
 
         Raises:
-            LockedError: so it is.
+            LockedError: one is at work, or nobody can tell.
         """
-        for path in self._locks():
-            raise LockedError(
-                f"environment {self._environment.name}: found {Lock.read(path)}; expected nobody. {_WAIT}"
-            )
+        while True:
+            for message in self.take_up():
+                listen(message)
+            held = self._held()
+            if not held:
+                return
+            self._turn.wait(self._locked(held[0]))
 
-    def _locks(self) -> list[Path]:
-        kept = self._environment.state / ".pulumi" / "locks" / "organization" / sealing.PROJECT
-        return sorted((kept / self._environment.name).glob("*.json"))
+    def _locked(self, lock: Lock) -> LockedError:
+        life, why = lock.life()
+        known = f" ({why})" if life is Life.UNKNOWN else ""
+        return LockedError(
+            f"environment {self._environment.name}: found {lock}; expected nobody{known}. {_WAIT}"
+        )
 
     @property
     def _kept(self) -> Path:
         return sealing.kept(self._environment)
 
-    def _run(self, *words: str, stdin: str = "") -> command.Completed:
-        argv: list[str | Path] = [*_ENDS_WITH_US, self._program, *words, "--non-interactive"]
+    def _run(self, *words: str, stdin: str = "", locking: bool = False) -> command.Completed:
+        """`locking` is for what takes the lock."""
+        first = self._first if locking else _ENDS_WITH_US
+        argv: list[str | Path] = [*first, self._program, *words, "--non-interactive"]
         place = self._environment.project
-        done = command.run(argv, env=self._variables, cwd=place, stdin=stdin, timeout=_LIMIT, check=False)
+        done = command.run(
+            argv,
+            env=self._variables,
+            cwd=place,
+            stdin=stdin,
+            timeout=_LIMIT,
+            check=False,
+        )
+        if locking:
+            self._ended(done.pid, done.code)
         if done.code:
             raise self._failure(words, done.code, done.stderr or done.stdout)
         return done
 
     def _failure(self, words: Sequence[str], code: int, output: str) -> AtollError:
         """The error of an engine that did not tell why it ended: its own words are all there is, and how full the disk is."""
+        if _LOCKED in output:
+            # Somebody was a moment faster.
+            held = self._held()
+            return self._locked(held[0]) if held else LockedError(f"pulumi: {quoted(output)}. {_WAIT}")
         provider = sealing.provider(self._environment) or f"environment {self._environment.name}"
         return (
             unopened.told(provider, output)
@@ -230,11 +284,20 @@ class Engine:
         reader: Reader | None = None,
         spoken: list[str] | None = None,
     ) -> int:
-        if writes:
-            # What writes nothing takes no lock and minds none.
-            for message in self.take_up():
-                listen(message)
-            self._refuse_locked()
+        # What writes nothing takes no lock and minds none.
+        spoken = [] if spoken is None else spoken
+        if not writes:
+            return self._operated(words, listen, reader or Reader(), spoken, preview=preview)
+        while True:
+            self._wait_for_others(listen)
+            try:
+                return self._operated(words, listen, reader or Reader(), spoken, preview=preview)
+            except LockedError as error:
+                self._turn.wait(error)
+
+    def _operated(
+        self, words: Sequence[str], listen: Listener, reader: Reader, spoken: list[str], *, preview: bool
+    ) -> int:
         with tempfile.TemporaryDirectory(dir=self._environment.folder, prefix=EVENTS) as folder:
             log = Path(folder) / "events"
             log.touch(mode=0o600)
@@ -246,16 +309,19 @@ class Engine:
                 "--event-log",
                 str(log),
             ]
-            spoken = [] if spoken is None else spoken
             group = command.Group(
-                [*_ENDS_WITH_US, self._program, *words, *options],
+                [*self._first, self._program, *words, *options],
                 env=self._variables,
                 cwd=self._environment.project,
                 on_line=spoken.append,
+                on_stop=lambda: listen(_STOPPING),
             )
-            follower = _Follower(log, listen, reader or Reader(), preview=preview)
+            follower = Follower(log, listen, reader, preview=preview)
             try:
                 code = group.wait()
+                self._ended(group.pid, code)
+            except KeyboardInterrupt as error:
+                raise self._stopped(group) from error
             finally:
                 seen = follower.finish()
             if code and Severity.ERROR not in seen:
@@ -268,50 +334,3 @@ class Engine:
                 # Whoever met it may have another word for it: a registry's client is told of an invalid range.
                 listen(Message(Severity.ERROR, str(full)))
             return code
-
-
-class _Follower:
-    """Reads the engine's event log while it grows."""
-
-    def __init__(self, log: Path, listen: Listener, reader: Reader, *, preview: bool) -> None:
-        self._log, self._listen, self._reader, self._preview = log, listen, reader, preview
-        self._seen: set[Severity | None] = set()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._follow, daemon=True)
-        self._thread.start()
-
-    def finish(self) -> set[Severity | None]:
-        """Reads the rest; returns what kinds of messages there were, None for a result."""
-        self._ended.set()
-        self._thread.join()
-        return self._seen
-
-    def _follow(self) -> None:
-        with self._log.open() as stream:
-            rest, head = "", b""
-            while True:
-                last = self._ended.is_set()
-                begin = os.pread(stream.fileno(), _HEAD, 0)
-                if begin[: len(head)] != head:
-                    # The engine writes the file anew when it goes from its preview on to its run.
-                    stream.seek(0)
-                    rest = ""
-                head = begin
-                rest += stream.read()
-                *whole, rest = rest.split("\n")
-                for line in whole:
-                    # One that a full disk cut off tells nothing.
-                    with contextlib.suppress(ValueError):
-                        self._tell(json.loads(line))
-                if last:
-                    return
-                time.sleep(_TAIL_PAUSE)
-
-    def _tell(self, event: Mapping[str, Any]) -> None:
-        for entry in self._reader.read(event, time.monotonic(), preview=self._preview):
-            if not isinstance(entry, Message):
-                self._seen.add(None)
-            elif entry.severity is not Severity.PROGRESS:
-                # What only began tells nothing of how it ended.
-                self._seen.add(entry.severity)
-            self._listen(entry)

@@ -1,17 +1,22 @@
 """What engines leave in the state when they are killed or the disk is full: locks on a stack, and half of a file."""
 
 import contextlib
+import json
 import socket
 import time
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import psutil
 
-from atoll.core import files
+from atoll.automation import sealing
+from atoll.host import Environment
+from atoll.platform.inventory import State
 
 _CLOCK_STEP = 1.0
 """Seconds by which a process's start, as the kernel tells it, may lie after the lock that it wrote."""
@@ -48,70 +53,156 @@ def _is_settled(path: Path) -> bool:
     return False
 
 
+class Life(StrEnum):
+    """What is known of a lock's holder from here; only what is provably dead is ever broken."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True)
-class Lock:
-    """Who holds a stack. Source: pulumi/pulumi, pkg/backend/diy/lock.go."""
+class Lock(ABC):
+    """Who holds a stack, as the engine tells it. Source: pulumi/pulumi, pkg/backend/diy/lock.go."""
 
     pid: int
     host: str
     user: str
     since: str
-    path: Path = Path()
-
-    @classmethod
-    def read(cls, path: Path) -> "Lock":
-        """From the engine's file; one that is half written belongs to nobody that can be named."""
-        try:
-            content = files.read_json(path, {})
-        except ValueError:
-            content = {}
-        return cls(
-            content.get("pid", 0),
-            content.get("hostname", ""),
-            content.get("username", ""),
-            content.get("timestamp", ""),
-            path,
-        )
 
     def __str__(self) -> str:
-        return f"pulumi at work (pid {self.pid} on {self.host or 'an unknown host'}, since {self.since or 'unknown'})"
+        who = f"pid {self.pid} on {self.host or 'an unknown host'}, since {self.since or 'unknown'}"
+        return f"pulumi at work ({who})"
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Where it lies: a path, or a URL."""
+
+    @abstractmethod
+    def life(self) -> tuple[Life, str]:
+        """What is known of its holder, and why that is so."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Breaks it."""
 
     def is_dead(self) -> bool:
-        """Whether its holder provably lives no more: this host, and no engine, or a younger one, has its pid.
+        """Whether its holder provably lives no more."""
+        return self.life()[0] is Life.DEAD
+
+    @property
+    def taken(self) -> float | None:
+        """When it was taken, in seconds since 1970."""
+        try:
+            return datetime.fromisoformat(self.since).timestamp()
+        except ValueError:
+            return None
+
+    def holder(self) -> psutil.Process | None:
+        """The engine on this machine that has its process id, or None."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.pid)
+            # One that ended and that nobody has waited for yet works no more.
+            if process.status() != psutil.STATUS_ZOMBIE and process.name() == _ENGINE:
+                return process
+        return None
+
+
+def content(text: str | bytes) -> tuple[int, str, str, str]:
+    """What an engine wrote: pid, host, user, time; what is half written belongs to nobody that can be named."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        told = {}
+    told = told if isinstance(told, dict) else {}
+    return told.get("pid", 0), told.get("hostname", ""), told.get("username", ""), told.get("timestamp", "")
+
+
+def backend(process: psutil.Process) -> str | None:
+    """The state that an engine works on, as its variables say; None where they are not ours to see."""
+    try:
+        return process.environ().get(_BACKEND, "")
+    except psutil.Error:
+        return None
+
+
+@dataclass(frozen=True)
+class FileLock(Lock):
+    """A lock in a state on this machine."""
+
+    path: Path
+
+    @classmethod
+    def read(cls, path: Path) -> "FileLock":
+        """From the engine's file."""
+        try:
+            text = path.read_text(errors="replace")
+        except FileNotFoundError:
+            text = ""
+        return cls(*content(text), path)
+
+    @property
+    def place(self) -> str:
+        """Its path."""
+        return str(self.path)
+
+    def life(self) -> tuple[Life, str]:
+        """This host, and no engine, or a younger one, has its pid: it is dead.
 
         An engine goes on only when its lock is written: one that cannot be read, and was not written just now,
         was cut off together with the machine.
         """
         if not self.pid and not self.host:
-            return _is_settled(self.path)
+            if _is_settled(self.path):
+                return Life.DEAD, "it was cut off while it was written"
+            return Life.UNKNOWN, "it may be being written just now"
         if self.host != socket.gethostname():
-            return False
-        try:
-            holder = psutil.Process(self.pid)
-            # One that ended and that nobody has waited for yet works no more.
-            if holder.status() == psutil.STATUS_ZOMBIE:
-                return True
-            return holder.name() != _ENGINE or (self._is_older_than(holder) and not self._is_held_by(holder))
-        except psutil.NoSuchProcess:
-            return True
+            return Life.UNKNOWN, elsewhere(self)
+        holder = self.holder()
+        if holder and not (self._is_older_than(holder) and not self._is_held_by(holder)):
+            return Life.ALIVE, "its engine runs on this machine"
+        return Life.DEAD, "its engine no longer runs on this machine"
+
+    def remove(self) -> None:
+        """Removes it with what the engine keeps beside it."""
+        for file in (self.path, self.path.with_name(f"{self.path.name}.attrs")):
+            file.unlink(missing_ok=True)
 
     def _is_older_than(self, process: psutil.Process) -> bool:
-        try:
-            taken = datetime.fromisoformat(self.since).timestamp()
-        except ValueError:
-            return False
-        return process.create_time() > taken + _CLOCK_STEP
+        return self.taken is not None and process.create_time() > self.taken + _CLOCK_STEP
 
     def _is_held_by(self, process: psutil.Process) -> bool:
         """Whether a process says that it works on this state: where the clock was set, its start says nothing."""
-        try:
-            backend = process.environ().get(_BACKEND, "")
-        except psutil.AccessDenied:
-            return True
-        return Path(unquote(urlsplit(backend).path)) in self.path.parents
+        told = backend(process)
+        return told is None or Path(unquote(urlsplit(told).path)) in self.path.parents
 
 
-def remove(path: Path) -> None:
-    """Removes a lock with what the engine keeps beside it."""
-    for file in (path, path.with_name(f"{path.name}.attrs")):
-        file.unlink(missing_ok=True)
+def elsewhere(lock: Lock) -> str:
+    """Why nothing is known of a lock of another host."""
+    return f"whether pid {lock.pid} still runs on {lock.host} cannot be known from {socket.gethostname()}"
+
+
+Locks = Callable[[], Sequence[Lock]]
+"""The locks on a stack, as they are now."""
+
+
+def of(environment: Environment, state: State | None) -> Locks:
+    """Where the locks on an environment's stack lie: in its folder, or in the bucket of its state."""
+    if state is None:
+        return lambda: in_folder(environment)
+    from atoll.automation.bucket_locks import Bucket  # noqa: PLC0415 - boto3 loads for half a second, and most states need none
+
+    return Bucket(environment, state).locks
+
+
+def in_folder(environment: Environment) -> list[Lock]:
+    """The locks in a state on this machine."""
+    return [
+        FileLock.read(path) for path in sorted((environment.state / place(environment.name)).glob("*.json"))
+    ]
+
+
+def place(environment: str) -> str:
+    """The folder of a stack's locks in a state."""
+    return f".pulumi/locks/organization/{sealing.PROJECT}/{environment}"

@@ -13,12 +13,14 @@ import typer
 
 from atoll.automation import events, facts, guarding, holding, plans, processes, reports, running, words
 from atoll.automation.answers import Format, InFormat, answer
-from atoll.automation.engine import Engine, Listener
+from atoll.automation.engine import Engine
 from atoll.automation.events import Message, Result, Severity
+from atoll.automation.following import Listener
 from atoll.automation.plans import Facts, Plan
 from atoll.automation.reports import Report
 from atoll.automation.show import Screen
-from atoll.automation.words import EnvironmentName
+from atoll.automation.turns import Turn
+from atoll.automation.words import NO_TIME, EnvironmentName, Wait
 from atoll.core import files
 from atoll.core.errors import ArgsError, Exit, StalePlanError
 from atoll.host import Environment
@@ -30,7 +32,7 @@ _BEYOND = "found what the plan does not say"
 _END = "Update plan written to "
 _VIOLATION = re.compile(r"(urn:\S+) violates plan: ([^[\n]+)|operations for (urn:\S+) but (none were seen)")
 """What the engine says of a step that its plan lacks, or the other way round; values, of secrets too, stand in brackets."""
-_KEPT = re.compile(r'unable to (?:delete|replace) resource "(urn:[^"]+)"')
+_KEPT = re.compile(r'resource "(urn:[^"]+)" cannot be (?:deleted|replaced)')
 """What the engine says of what it protects itself."""
 PlanFile = Annotated[
     Path | None, typer.Option("--plan", metavar="FILE", help="Do what a plan says, exactly, or nothing.")
@@ -58,6 +60,7 @@ def plan(
     env: EnvironmentName,
     *,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the plan is written.")],
+    wait: Wait = NO_TIME,
     form: InFormat = Format.HUMAN,
 ) -> None:
     """Write down what `up` would do, for `atoll up ENV --plan FILE`.
@@ -66,7 +69,7 @@ def plan(
     """
 
     def run(screen: Screen) -> Report:
-        report = make(words.environment(env), screen, out)
+        report = make(words.environment(env), screen, out, Turn(wait, screen.say))
         if report.code is Exit.DONE:
             screen.say(
                 f"\n{len(report.changes)} changes planned. Let them happen: atoll up {env} --plan {out}"
@@ -76,7 +79,7 @@ def plan(
     answer("plan", env, form, run, diff=True)
 
 
-def make(environment: Environment, screen: Screen, out: Path) -> Report:
+def make(environment: Environment, screen: Screen, out: Path, turn: Turn | None = None) -> Report:
     """Writes a plan to a file; where the preview fails, there is none.
 
     Raises:
@@ -86,10 +89,11 @@ def make(environment: Environment, screen: Screen, out: Path) -> Report:
     if not out.resolve().parent.is_dir() or out.is_dir():
         raise ArgsError(f"{out}: found no place for a file; expected one in a folder that is there.")
     inventory = running.declared(environment)
-    with environment.locked("plan"):
+    turn = turn or Turn()
+    with turn.held(environment, "plan"):
         processes.refuse_downgrades(environment)
         look = _Look(environment, inventory, out)
-        report = running.look(environment, inventory, screen, "plan", look)
+        report = running.look(environment, inventory, screen, turn, ("plan", look))
         if look.facts is None or report.code is Exit.FAILED:
             return report
         made = datetime.now(UTC).isoformat(timespec="seconds")
@@ -124,7 +128,7 @@ class _Look:
         return code
 
 
-def up(environment: Environment, screen: Screen, wish: Wish) -> Report:
+def up(environment: Environment, screen: Screen, wish: Wish, turn: Turn | None = None) -> Report:
     """Makes the environment fit its inventory, as it is wished.
 
     Raises:
@@ -141,7 +145,7 @@ def up(environment: Environment, screen: Screen, wish: Wish) -> Report:
         how = _Application(environment, inventory, found, file, wish.confirmed)
     elif inventory.protect:
         how = _Guard(environment, (*wish.confirmed, wish.forget))
-    return running.up(environment, screen, forget=wish.forget, how=how)
+    return running.up(environment, screen, forget=wish.forget, how=how, turn=turn)
 
 
 @dataclass(frozen=True)
@@ -208,7 +212,7 @@ class _Preview:
 
 @dataclass(frozen=True)
 class _Guard:
-    """Looks what would be lost before anything is; does then what was looked at, and no more."""
+    """Looks what would be lost before anything is."""
 
     environment: Environment
     confirmed: Sequence[str]
@@ -235,10 +239,8 @@ class _Guard:
             guarding.refuse(
                 self.environment.name, map(reports.change, events.changes(results)), self.confirmed
             )
-            heard = _Preview(listen)
-            code = engine.apply(folder / "engine.json", heard, {})
-            heard.end()
-            return code
+        # Not by that plan: what was not known then, such as a token of a new member, would be against it.
+        return engine.up(listen)
 
 
 def diff(spoken: Sequence[str]) -> list[str]:

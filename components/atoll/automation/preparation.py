@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from atoll import toolchain
-from atoll.automation import buckets, checkpoints, custody, processes, retention, sealing, surroundings
+from atoll.automation import buckets, checkpoints, custody, locks, processes, retention, sealing, surroundings
 from atoll.automation.engine import Engine
 from atoll.automation.events import Message, Severity
 from atoll.automation.show import Screen
+from atoll.automation.turns import Turn
 from atoll.core.errors import UnavailableError
 from atoll.host import Environment
 from atoll.platform.inventory import Inventory, Kms, State
@@ -26,13 +27,19 @@ class Prepared:
     variables: dict[str, str]
 
 
-def prepare(
-    environment: Environment, screen: Screen, kms: Kms, state: State | None, programs: Iterable[str] = ()
+def prepare(  # noqa: PLR0913 - who keeps what is two of them
+    environment: Environment,
+    screen: Screen,
+    kms: Kms,
+    state: State | None,
+    programs: Iterable[str] = (),
+    *,
+    turn: Turn | None = None,
 ) -> Prepared:
     """Brings everything up that the engine needs, taking up what is there. No `state` is the environment's folder.
 
     `programs` are those that it uses beside the usual ones. Where one of them cannot be had, what needs it tells so, and all
-    else goes on.
+    else goes on. The `turn` is for how long its engine waits where another one is at work on the state.
 
     Raises:
         UnavailableError: a usual program cannot be had, or the KMS does not answer.
@@ -56,7 +63,8 @@ def prepare(
         backend=buckets.url(state) if state else "",
         keys=custody.variables(environment, kms, os.environ),
     )
-    engine = Engine(environment, surroundings.inside(environment, os.environ, variables))
+    inside = surroundings.inside(environment, os.environ, variables)
+    engine = Engine(environment, inside, held=locks.of(environment, state), turn=turn)
     if engine.has_stack:
         custody.wait(environment, kms)
     else:
@@ -71,9 +79,11 @@ def prepare(
     return Prepared(engine, variables)
 
 
-def prepare_declared(environment: Environment, screen: Screen, inventory: Inventory) -> Prepared:
+def prepare_declared(
+    environment: Environment, screen: Screen, inventory: Inventory, turn: Turn | None = None
+) -> Prepared:
     """Brings everything up that the engine needs for what an inventory declares; raises what `prepare` does."""
-    return prepare(environment, screen, inventory.kms, inventory.state, inventory.programs)
+    return prepare(environment, screen, inventory.kms, inventory.state, inventory.programs, turn=turn)
 
 
 def migrate(environment: Environment, engine: Engine, kms: Kms, screen: Screen) -> None:

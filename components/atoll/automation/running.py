@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from atoll.automation import events, leaving, looking, preparation, processes, recap, retention
-from atoll.automation.engine import Engine, Listener
+from atoll.automation.engine import Engine
+from atoll.automation.following import Listener
 from atoll.automation.looking import Access
 from atoll.automation.reach import Reach
 from atoll.automation.recap import Recap
 from atoll.automation.reports import Report
 from atoll.automation.show import Screen
+from atoll.automation.turns import Turn
 from atoll.core.errors import Exit, RefusedError
 from atoll.federation.local import effects as planes
 from atoll.host import Environment
@@ -24,6 +26,7 @@ def up(
     *,
     forget: str = "",
     how: Callable[[Engine, Listener], int] = Engine.up,
+    turn: Turn | None = None,
 ) -> Report:
     """Makes the environment fit its inventory; one dead cluster does not hold up the others.
 
@@ -31,10 +34,11 @@ def up(
     """
     inventory = declared(environment)
     leaving.refuse_declared(inventory, forget)
-    with environment.locked("up"):
+    turn = turn or Turn()
+    with turn.held(environment, "up"):
         processes.refuse_downgrades(environment)
         retention.sweep(environment)
-        engine = preparation.prepare_declared(environment, screen, inventory).engine
+        engine = preparation.prepare_declared(environment, screen, inventory, turn).engine
         preparation.migrate(environment, engine, inventory.kms, screen)
         places = looking.accesses(environment, inventory)
         reach = _reach(environment, places, engine, screen)
@@ -64,12 +68,13 @@ def up(
     return _report(found, screen, engine_code)
 
 
-def check(environment: Environment, screen: Screen) -> Report:
+def check(environment: Environment, screen: Screen, turn: Turn | None = None) -> Report:
     """Says what `up` would change."""
     inventory = declared(environment)
-    with environment.locked("up --check"):
+    turn = turn or Turn()
+    with turn.held(environment, "up --check"):
         processes.refuse_downgrades(environment)
-        reach, engine_code = _looked(environment, inventory, screen, "check", Engine.preview)
+        reach, engine_code = _looked(environment, inventory, screen, turn, ("check", Engine.preview))
     return _pending(_told(reach, screen, engine_code), Exit.CHANGES)
 
 
@@ -77,31 +82,35 @@ def look(
     environment: Environment,
     inventory: Inventory,
     screen: Screen,
-    what: str,
-    looking_by: Callable[[Engine, Listener], int],
+    turn: Turn,
+    looking_by: tuple[str, Callable[[Engine, Listener], int]],
 ) -> Report:
     """The report of a look of another kind, for who holds the environment."""
-    reach, engine_code = _looked(environment, inventory, screen, what, looking_by)
+    reach, engine_code = _looked(environment, inventory, screen, turn, looking_by)
     return _told(reach, screen, engine_code)
 
 
-def drift(environment: Environment, screen: Screen) -> Report:
+def drift(environment: Environment, screen: Screen, turn: Turn | None = None) -> Report:
     """Says what is live otherwise than the last run left it, and changes nothing."""
     inventory = declared(environment)
-    with processes.known(environment).locked("drift"):
-        reach, engine_code = _looked(environment, inventory, screen, "drift", Engine.drift)
+    turn = turn or Turn()
+    with turn.held(processes.known(environment), "drift"):
+        reach, engine_code = _looked(environment, inventory, screen, turn, ("drift", Engine.drift))
     return _pending(_told(reach, screen, engine_code), Exit.DRIFT)
 
 
-def refresh(environment: Environment, screen: Screen) -> Report:
+def refresh(environment: Environment, screen: Screen, turn: Turn | None = None) -> Report:
     """Writes what is live into the state; a dead cluster keeps what the state has of it."""
     inventory = declared(environment)
-    with processes.known(environment).locked("refresh"):
-        reach, engine_code = _looked(environment, inventory, screen, "refresh", Engine.refresh)
+    turn = turn or Turn()
+    with turn.held(processes.known(environment), "refresh"):
+        reach, engine_code = _looked(environment, inventory, screen, turn, ("refresh", Engine.refresh))
     return _told(reach, screen, engine_code)
 
 
-def destroy(environment: Environment, screen: Screen, *, check: bool = False) -> Report:
+def destroy(
+    environment: Environment, screen: Screen, turn: Turn | None = None, *, check: bool = False
+) -> Report:
     """Removes all that the stack holds, or says what would go; the environment's own processes and keys stay."""
     inventory = declared(environment)
 
@@ -110,9 +119,10 @@ def destroy(environment: Environment, screen: Screen, *, check: bool = False) ->
         leaving.clear_undeclared(environment, inventory, engine.state())
         return code
 
-    with processes.known(environment).locked("destroy --check" if check else "destroy"):
+    turn = turn or Turn()
+    with turn.held(processes.known(environment), "destroy --check" if check else "destroy"):
         look = Engine.preview_destroy if check else removed
-        reach, engine_code = _looked(environment, inventory, screen, "destroy", look)
+        reach, engine_code = _looked(environment, inventory, screen, turn, ("destroy", look))
     reach.forget_removed()
     report = _told(reach, screen, engine_code)
     return _pending(report, Exit.CHANGES) if check else report
@@ -199,15 +209,16 @@ def _looked(
     environment: Environment,
     inventory: Inventory,
     screen: Screen,
-    what: str,
-    look: Callable[[Engine, Listener], int],
+    turn: Turn,
+    look: tuple[str, Callable[[Engine, Listener], int]],
 ) -> tuple[Reach, int]:
     """Lets the engine look at what is live, and goes on past dead clusters; what asked them, and the engine's exit code."""
     retention.sweep(environment)
-    engine = preparation.prepare_declared(environment, screen, inventory).engine
+    what, begin = look
+    engine = preparation.prepare_declared(environment, screen, inventory, turn).engine
     reach = _reach(environment, looking.accesses(environment, inventory), engine, screen)
     with screen.beating(what):
-        return reach, look(engine, reach.listen)
+        return reach, begin(engine, reach.listen)
 
 
 def _told(reach: Reach, screen: Screen, engine_code: int) -> Report:

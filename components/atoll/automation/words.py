@@ -1,12 +1,14 @@
 """What the commands share: the words of their arguments, the checkout that they are about, and how they answer."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from atoll.automation import completion
+from atoll.automation.turns import duration
 from atoll.core.errors import Exit, SettingsError
 from atoll.host import Environment
 
@@ -16,6 +18,25 @@ EnvironmentName = Annotated[
         metavar="ENV",
         help="The environment: stacks/ENV.yaml.",
         autocompletion=completion.environments,
+    ),
+]
+
+
+def _length(value: str | timedelta) -> timedelta:
+    """A length of time; typer reads a default too, which is one."""
+    return duration(value) if isinstance(value, str) else value
+
+
+NO_TIME = timedelta()
+"""Of nothing: who waits so long does not."""
+Wait = Annotated[
+    timedelta,
+    typer.Option(
+        "--wait",
+        metavar="DURATION",
+        parser=_length,
+        show_default=False,
+        help="Wait so long for another run to end: 90s, 5m, 1h. Exit code 7 after that.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -27,11 +27,12 @@ _TELLING = re.compile(
 
 @dataclass(frozen=True)
 class Completed:
-    """What a program left: its exit code and what it printed."""
+    """What a program left: its exit code and what it printed. `pid` is the process that it was."""
 
     code: int
     stdout: str
     stderr: str
+    pid: int = 0
 
 
 def run(  # noqa: PLR0913 - the arguments are those of a program
@@ -103,7 +104,7 @@ def _ended(process: subprocess.Popen[str], name: str, stdin: str, timeout: timed
     except BaseException:
         process.kill()
         raise
-    return Completed(process.returncode, stdout, stderr)
+    return Completed(process.returncode, stdout, stderr, process.pid)
 
 
 @contextlib.contextmanager
@@ -148,8 +149,11 @@ class Group:
         env: Mapping[str, str],
         cwd: Path,
         on_line: Callable[[str], None] = lambda _line: None,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
-        self._on_line = on_line
+        self._on_line, self._on_stop = on_line, on_stop
+        self.ended_by: int | None = None
+        """The last signal that was sent to end it."""
         self._process = subprocess.Popen(
             [str(word) for word in argv],
             env=dict(env),
@@ -161,28 +165,53 @@ class Group:
             errors="replace",
             start_new_session=True,
         )
+        self.pid = self._process.pid
 
     def wait(self) -> int:
-        """Reads the output to its end and returns the exit code; an interrupt stops the group first."""
+        """Reads the output to its end and returns the exit code; an interrupt stops the group first.
+
+        A second interrupt kills it.
+        """
         assert self._process.stdout is not None  # noqa: S101 - asked for above
+        reader = None
         try:
-            for line in self._process.stdout:
-                self._on_line(redaction.redact(line.rstrip("\n")))
+            self._read()
             return self._process.wait()
         except BaseException:
+            # One whose output nobody reads stands still before it has ended what it does.
+            reader = threading.Thread(target=self._read, daemon=True)
+            reader.start()
+            self._on_stop()
             self.stop()
+            reader.join(_LOOK)
             raise
         finally:
-            self._process.stdout.close()
+            # A pipe that somebody still reads cannot be closed.
+            if reader is None or not reader.is_alive():
+                self._process.stdout.close()
 
     def stop(self, patience: timedelta = timedelta(seconds=20)) -> None:
-        """Ends the whole group: SIGINT, then SIGTERM, then SIGKILL, each after the patience ran out."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-            end = time.monotonic() + patience.total_seconds()
-            if not self._signal(number):
-                return
-            while self._signal(0) and time.monotonic() < end:
-                time.sleep(0.05)
+        """Ends the whole group: SIGINT, then SIGTERM, then SIGKILL, each after the patience ran out.
+
+        An interrupt meanwhile kills it.
+        """
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+                end = time.monotonic() + patience.total_seconds()
+                if not self._signal(number):
+                    return
+                self.ended_by = number
+                while self._signal(0) and time.monotonic() < end:
+                    time.sleep(0.05)
+        except KeyboardInterrupt:
+            if self._signal(signal.SIGKILL):
+                self.ended_by = signal.SIGKILL
+            self._process.wait()
+            raise
+
+    def _read(self) -> None:
+        for line in self._process.stdout or ():
+            self._on_line(redaction.redact(line.rstrip("\n")))
 
     def _signal(self, number: int) -> bool:
         """Sends a signal (0: none) to the group; returns whether anybody was there."""

@@ -5,18 +5,22 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from atoll.core import files
 from atoll.core.errors import ArgsError, AtollError, LockedError, UnavailableError
+from atoll.host import holders
+from atoll.host.holders import Holder
 
 VARIABLE = "ATOLL_ENVIRONMENT"
 """Names the folder to programs that the engine starts."""
 HOME_VARIABLE = "ATOLL_HOME"
 _DESCRIPTION = "environment.json"
+_LOOKS, _LOOK = 3, 0.02
+"""How often a lock that is taken is tried again, and the seconds between."""
 _SOCKET_LIMIT = 100
 """A Unix socket's path has at most 107 bytes; supervisord adds a suffix while it binds."""
 
@@ -157,18 +161,39 @@ class Environment:
             LockedError: another command holds it; the text says which.
         """
         files.folder(self.folder)
-        holder = self.folder / "holder.json"
-        with files.locked(self.folder / "lock", wait=False) as held:
+        with self._taken() as held:
             if not held:
-                other = _told(holder)
                 raise LockedError(
-                    f"environment {self.name}: found `atoll {other.get('purpose', '?')}` at work "
-                    f"(pid {other.get('pid', '?')}); expected nobody. Wait for its end, or stop it."
+                    f"environment {self.name}: found {holders.read(self._holder)}; expected nobody. "
+                    "Wait for its end (--wait 5m, where the command knows it), or stop it."
                 )
             # On a full disk nobody learns who holds it; what frees the disk again (`down`) must go on all the same.
             with contextlib.suppress(OSError):
-                files.write_json(holder, {"pid": os.getpid(), "purpose": purpose})
+                files.write_json(self._holder, asdict(Holder.this(purpose)))
             yield
+
+    def holder(self) -> Holder | None:
+        """Who holds the environment now, or None. The kernel knows whether anybody does, the holder's file who."""
+        return holders.read(self._holder) if files.is_locked(self._lock) else None
+
+    @contextlib.contextmanager
+    def _taken(self) -> Iterator[bool]:
+        """Takes the lock unless another command has it; one that only looks has it for a moment too."""
+        for _ in range(_LOOKS):
+            with files.locked(self._lock, wait=False) as held:
+                if held:
+                    yield True
+                    return
+            time.sleep(_LOOK)
+        yield False
+
+    @property
+    def _lock(self) -> Path:
+        return self.folder / "lock"
+
+    @property
+    def _holder(self) -> Path:
+        return self.folder / "holder.json"
 
     def beside(self, purpose: str) -> Path:
         """Makes a folder that can take this one's place, or that it can be put aside to."""
@@ -205,15 +230,6 @@ class Environment:
             self.folder.parent.rmdir()
             if HOME_VARIABLE not in os.environ:
                 home().rmdir()
-
-
-def _told(holder: Path) -> dict[str, Any]:
-    """Who holds an environment, as it wrote; it may be writing just now."""
-    try:
-        told = files.read_json(holder, {})
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
 
 
 def _closed(folder: Path) -> Iterator[Path]:

@@ -30,6 +30,8 @@ _PROGRAM = "pulumi-resource-"
 _PROBE_LIMIT = timedelta(seconds=60)
 _LEAVE_LIMIT = timedelta(seconds=5)
 _MODE = 0o755
+_HEAD = 1024
+"""Bytes of a program in which a launcher names itself."""
 
 
 class Kind(StrEnum):
@@ -182,6 +184,10 @@ def _record(name: str, version: str, engine_home: Path, kind: Kind) -> None:
 def _first_choice(wanted: _Wanted, engine_home: Path, pulumi: Path, env: dict[str, str]) -> Kind:
     if wanted.ours:
         return Kind.OWN
+    program = _program(engine_home, wanted.name, wanted.version)
+    if program.exists() and launcher.__file__ in program.read_bytes()[:_HEAD].decode(errors="replace"):
+        # The choice of a version that is used again.
+        return Kind.STAND_IN
     return Kind.STAND_IN if _download(wanted, engine_home, pulumi, env) else Kind.OFFICIAL
 
 
