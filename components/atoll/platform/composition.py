@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pulumi
+import pulumi_kubernetes as kubernetes
 
 from atoll.charts import ChartPublication, ChartSource, Release, ReleaseArgs
 from atoll.cluster import Cluster, ClusterArgs
@@ -26,6 +27,8 @@ from atoll.platform.releasing import Parts
 from atoll.registry import (
     Builder,
     BuilderArgs,
+    HelmLogins,
+    HelmLoginsArgs,
     Image,
     ImageArgs,
     ImageCopy,
@@ -37,11 +40,15 @@ from atoll.registry import (
     RegistryKind,
     Repository,
     RepositoryArgs,
+    helm_logins,
     pull_secret,
 )
 from atoll.secrets import Grant, Key, KeyArgs, KeySpec, SealedSecret, SealedSecretArgs, SopsFile
 from atoll.secrets.local import seat
 from atoll.secrets.sops_forms import Form
+
+_HELM = "helm"
+"""How the logins of helm and its providers are called."""
 
 
 class Platform:
@@ -95,6 +102,7 @@ class Platform:
             name: Propagation(releases.propagation(name), self._rendered(name, settings))
             for name, settings in carried.items()
         }
+        self._helm_providers = self._providers_of_helm(declared)
         self.releases = {
             (name, cluster): Release(naming.child(name, cluster), self._release(name, cluster, settings))
             for name, settings in declared.releases.items()
@@ -202,10 +210,12 @@ class Platform:
             for each, declared in self._declared.propagations.items()
             if cluster in declared.clusters and namespaces.brings(declared, settings.namespace)
         )
-        return ReleaseArgs(
-            source=cast("ChartSource", settings.chart),
-            kubernetes=self.clusters[cluster].kubernetes,
-            access=self.clusters[cluster].access,
+        taken = releasing.taken(settings, self._parts)
+        own, helm = self.clusters[cluster], self._helm_providers
+        args = ReleaseArgs(
+            source=cast("ChartSource", taken["source"]),
+            kubernetes=helm[cluster] if "registry" in taken else own.kubernetes,
+            access=own.access,
             namespace=settings.namespace,
             release_name=name,
             values=[self._parts.values(settings)],
@@ -213,6 +223,25 @@ class Platform:
             timeout_seconds=int(settings.timeout.total_seconds()),
             after=[self.propagations[each].gate for each in bringing],
         )
+        if "registry" in taken:
+            args["registry"] = taken["registry"]
+        return args
+
+    def _providers_of_helm(self, declared: inventory.Inventory) -> dict[str, kubernetes.Provider]:
+        """The providers of the clusters in which helm makes releases of charts that declared registries have."""
+        found = [
+            (each, releasing.registry(each, declared)) for each in declared.releases.values() if each.hooks
+        ]
+        names = sorted({registry for _, registry in found if registry})
+        if not names:
+            return {}
+        args = HelmLoginsArgs(registries=[self.registries[each] for each in names])
+        logins = HelmLogins(_HELM, args)
+        clusters = {cluster for each, registry in found if registry for cluster in each.clusters}
+        return {
+            cluster: self.clusters[cluster].provider_with(_HELM, helm_logins.VARIABLES, [logins.gate])
+            for cluster in sorted(clusters)
+        }
 
     def _repository(self, registry: str, name: str, settings: inventory.Repository) -> RepositoryArgs:
         args = RepositoryArgs(

@@ -6,6 +6,7 @@ from .component import (
     ReplicationDestination,
     ReplicationRule,
 )
+from .helm_logins import HelmLogins, HelmLoginsArgs
 from .image import Image, ImageArgs
 from .image_copy import ImageCopy, ImageCopyArgs
 from .kinds import RegistryKind
@@ -17,6 +18,8 @@ __all__ = [
     "Builder",
     "BuilderArgs",
     "Encryption",
+    "HelmLogins",
+    "HelmLoginsArgs",
     "Image",
     "ImageArgs",
     "ImageCopy",
