@@ -127,6 +127,16 @@ def test_servers_start_before_their_clients(everything):
     assert priorities[0] < priorities[1] < priorities[2]
 
 
+def test_the_aggregated_server_ends_after_all_that_watch_its_kinds_but_before_its_way_to_them():
+    """It ends with the last watch; one that goes on has it killed after 15 s."""
+    order = {each.name.rpartition(".")[2]: each.priority for each in _plane()}
+    ahead = {"etcd", "kube-apiserver"}
+    own = order.pop(karmada.AGGREGATED)
+
+    assert {name for name, priority in order.items() if priority < own} == ahead
+    assert own not in order.values()
+
+
 @given(st.sampled_from(MEMBER_PORTS), st.integers(1024, 65535))
 def test_a_port_is_only_in_the_flags_of_who_needs_it(purpose, port):
     def render(number):

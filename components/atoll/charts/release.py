@@ -31,6 +31,9 @@ class ReleaseArgs(TypedDict):
     """What templates are told that it is called; the component's name unless given."""
     hooks: NotRequired[bool]
     """Whether the chart has hooks: helm itself makes the release then, and the engine sees it as one thing."""
+    registry: NotRequired[Mapping[str, Any]]
+    """The `reference` of a `Registry` of atoll.registry that `oci` is in, whose login is asked for. Of a release with hooks
+    alone, whose `kubernetes` has to be a provider that knows `HelmLogins`."""
     access: NotRequired[pulumi.Input[str]]
     """The cluster's kubeconfig, by which the objects of a release with hooks are looked at."""
     after: NotRequired[Sequence[pulumi.Resource]]
@@ -49,9 +52,13 @@ class Release(Component):
     def __init__(self, name: str, args: ReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         sources.require(args["source"], f"release {name}: source")
+        if "registry" in args and not args.get("hooks"):
+            raise ArgsError(f"release {name}: registry: found one; expected it with hooks alone")
         self._args = args
         self._values = layers.merged(args.get("values", ()))
-        inputs = {"source": self._source(), "values": self._values}
+        inputs: dict[str, Any] = {"source": self._source(), "values": self._values}
+        if "registry" in args:
+            inputs["registry"] = args["registry"]
         self._checked = ChartValues(self.child("values"), inputs, self.options())
         self._before = [self._checked, *args.get("after", ())]
         self.gate = self._by_helm() if args.get("hooks") else self._by_objects()
@@ -105,7 +112,7 @@ class Release(Component):
     def _common(self) -> dict[str, Any]:
         source = self._args["source"]
         return {
-            "chart": sources.reference(source),
+            "chart": source.get("oci") or sources.reference(source),
             "version": source.get("version"),
             "namespace": self._args["namespace"],
             "values": self._values,

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from atoll.charts import contents, source, values
+from atoll.charts.access import Logins
 from atoll.charts.contents import Contents
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import ArgsError, AtollError, NotReadyError
-from atoll.helm import Helm, Release, latest
+from atoll.helm import Chart, Helm, Release, latest
 from atoll.kubernetes import Api, ApiError, Kubeconfig, documents
 from atoll.kubernetes.client import LOOK_SECONDS
 
@@ -30,6 +32,9 @@ class ChartValues(Effect):
     secret_outputs = frozenset[str]()
     outputs = frozenset[str]()
 
+    def __init__(self, logins: Logins) -> None:
+        self._logins = logins
+
     def check(self, inputs: Values) -> list[Failure]:
         """Everything that does not fit, at once; what is not known yet is checked when it is."""
         if "source" not in inputs or "values" not in inputs:
@@ -37,7 +42,7 @@ class ChartValues(Effect):
         if found := list(source.problems(inputs["source"])):
             return [Failure(f"source.{field}".rstrip("."), text) for field, text in found]
         try:
-            chart = _contents(inputs["source"])
+            chart = self._contents(inputs)
         except AtollError as error:
             return [Failure("source", " ".join(str(error).split()))]
         if chart.schema is None:
@@ -71,6 +76,15 @@ class ChartValues(Effect):
 
     def delete(self, id: str, inputs: Values, outputs: Values, context: Context) -> None:  # noqa: A002 - the protocol's
         """A proof leaves nothing behind."""
+
+    def _contents(self, inputs: Values) -> Contents:
+        wanted = inputs["source"]
+        if wanted.get("path"):
+            return contents.read(Path(wanted["path"]))
+        if "registry" in inputs:
+            access = self._logins(inputs["registry"])
+            return _downloaded(replace(source.chart(wanted), login=access.login, authority=access.authority))
+        return _downloaded(source.chart(wanted, _text(str(wanted.get("authority", "")))))
 
 
 class ReleasedObjects(Effect):
@@ -123,24 +137,11 @@ class ReleasedObjects(Effect):
         """The release takes its objects along."""
 
 
-def _contents(wanted: Values) -> Contents:
-    if wanted.get("path"):
-        return contents.read(Path(wanted["path"]))
-    login = wanted.get("login") or {}
-    named = (wanted.get("oci", ""), wanted.get("repository", ""), wanted.get("chart", ""))
-    parts = (*named, wanted.get("version", ""), login.get("username", ""), login.get("password", ""))
-    return _downloaded(*map(str, parts), str(wanted.get("authority", "")))
-
-
 @lru_cache(64)
-def _downloaded(*parts: str) -> Contents:
+def _downloaded(chart: Chart) -> Contents:
     """The parts of a chart that is not on this machine; an exact version and a digest stay what they are."""
-    oci, repository, name, version, username, password, authority = parts
-    wanted: dict[str, Any] = {"oci": oci, "repository": repository, "chart": name, "version": version}
-    if username or password:
-        wanted["login"] = {"username": username, "password": password}
     with Helm() as helm:
-        return contents.read(helm.fetched(source.chart(wanted, _text(authority))))
+        return contents.read(helm.fetched(chart))
 
 
 def _text(path: str) -> str:

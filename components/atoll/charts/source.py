@@ -30,8 +30,8 @@ class ChartLogin(TypedDict):
 class ChartSource(TypedDict):
     """A chart: `oci`, or `repository` with `chart` and `version`, or `path`."""
 
-    oci: NotRequired[str]
-    """Its address in a registry by digest: `oci://HOST/NAME@sha256:...`."""
+    oci: NotRequired[Any]
+    """Its address in a registry by digest: `oci://HOST/NAME@sha256:...`; an input."""
     repository: NotRequired[str]
     """The address of a repository (https://...)."""
     chart: NotRequired[str]
@@ -53,7 +53,8 @@ def problems(source: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         found = " and ".join(ways) or "none"
         yield "", f"found {found}; expected one of oci, repository (with chart and version), path"
         return
-    if ways == ["oci"] and not _PINNED.fullmatch(str(source["oci"])):
+    # What is an output is looked at once it is known.
+    if isinstance(source.get("oci"), str) and source["oci"] and not _PINNED.fullmatch(source["oci"]):
         yield (
             "oci",
             f"found {source['oci']!r}; expected oci://HOST/NAME@sha256:... (what is not named by its digest may be "

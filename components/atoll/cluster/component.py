@@ -1,12 +1,12 @@
 """The component `Cluster`: one cluster, whichever driver brings it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
-import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes import Provider
 
 from atoll.cluster import existing
 from atoll.cluster.provider import kubernetes_provider
@@ -63,16 +63,26 @@ class Cluster(Component):
         self.register_outputs({"endpoint": self.endpoint, "identifier": self.identifier})
 
     @cached_property
-    def kubernetes(self) -> kubernetes.Provider:
+    def kubernetes(self) -> Provider:
         """The provider for objects that a program puts into this cluster itself."""
-        return kubernetes_provider(
-            self.child("kubernetes"),
-            self.name,
-            self.access,
-            self.options(replace_with=[self.gate]),
-            upsert=self.driver is Driver.LOCAL,
-            skip_unreachable=True,
-        )
+        return _provider(self, "kubernetes")
+
+    def provider_with(
+        self, role: str, variables: Mapping[str, str], after: Sequence[pulumi.Resource]
+    ) -> Provider:
+        """Another such provider, whose plugin is given variables: {the environment's variable: the plugin's}."""
+        return _provider(self, role, depends_on=after, env_var_mappings=dict(variables))
+
+
+def _provider(cluster: Cluster, role: str, **more: Any) -> Provider:
+    return kubernetes_provider(
+        cluster.child(role),
+        cluster.name,
+        cluster.access,
+        cluster.options(replace_with=[cluster.gate], **more),
+        upsert=cluster.driver is Driver.LOCAL,
+        skip_unreachable=True,
+    )
 
 
 def _local(cluster: Cluster, args: ClusterArgs) -> LocalCluster:

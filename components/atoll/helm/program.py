@@ -33,11 +33,15 @@ class HelmError(AtollError):
 class Helm:
     """The program with one cluster, or none; what it keeps lives as long as the block.
 
-    `cancelled` asks what runs to end; helm then marks a release that it was at as failed.
+    `cancelled` asks what runs to end; helm then marks a release that it was at as failed. `registries` is the path of a
+    file with logins, or with who knows them, in the form of Docker's clients; a chart with a login of its own has another.
     """
 
-    def __init__(self, kubeconfig: str = "", cancelled: threading.Event | None = None) -> None:
+    def __init__(
+        self, kubeconfig: str = "", cancelled: threading.Event | None = None, registries: str = ""
+    ) -> None:
         self._kubeconfig, self._cancelled = kubeconfig, cancelled or threading.Event()
+        self._registries = registries
         self._program = _found()
 
     def __enter__(self) -> Self:
@@ -104,6 +108,10 @@ class Helm:
         words: list[str | Path] = ["template", release, chart, "--values", "-", *options]
         return self.run(*words, stdin=written(values))
 
+    def _logins(self) -> str:
+        own = self.folder / REGISTRIES
+        return str(own) if own.exists() or not self._registries else self._registries
+
     def _variables(self) -> dict[str, str]:
         """The caller's variables (a kubeconfig may name a program that needs them), and none of helm's."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HELM_")}
@@ -113,7 +121,7 @@ class Helm:
             | homes
             | {
                 "HELM_NO_PLUGINS": "1",
-                "HELM_REGISTRY_CONFIG": str(self.folder / REGISTRIES),
+                "HELM_REGISTRY_CONFIG": self._logins(),
                 "HELM_REPOSITORY_CONFIG": str(self.folder / REPOSITORIES),
                 "KUBECONFIG": str(self.folder / "kubeconfig"),
             }

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pulumi
+import pulumi_kubernetes as kubernetes
 
 from atoll.charts import ChartPublication, ChartSource, Release, ReleaseArgs
 from atoll.cluster import Cluster, ClusterArgs
@@ -21,13 +22,24 @@ from atoll.federation import (
     PropagationArgs,
 )
 from atoll.federation.control_plane import ControlPlaneDriver
-from atoll.platform import images, inventory, namespaces, registries, releases, releasing, sealed_secrets
+from atoll.platform import (
+    images,
+    inventory,
+    key_args,
+    namespaces,
+    registries,
+    releases,
+    releasing,
+    sealed_secrets,
+)
 from atoll.platform.releasing import Parts
 from atoll.registry import (
     Builder,
     BuilderArgs,
     Container,
     ContainerArgs,
+    HelmLogins,
+    HelmLoginsArgs,
     Image,
     ImageArgs,
     ImageCopy,
@@ -39,11 +51,15 @@ from atoll.registry import (
     RegistryKind,
     Repository,
     RepositoryArgs,
+    helm_logins,
     pull_secret,
 )
-from atoll.secrets import Grant, Key, KeyArgs, KeySpec, SealedSecret, SealedSecretArgs, SopsFile
+from atoll.secrets import Key, SealedSecret, SealedSecretArgs, SopsFile
 from atoll.secrets.local import seat
 from atoll.secrets.sops_forms import Form
+
+_HELM = "helm"
+"""How the logins of helm and its providers are called."""
 
 
 class Platform:
@@ -65,7 +81,7 @@ class Platform:
             name: Propagation(name, self._propagation(settings))
             for name, settings in declared.propagations.items()
         }
-        self.keys = {name: Key(name, _key(settings)) for name, settings in declared.keys.items()}
+        self.keys = {name: Key(name, key_args.of(settings)) for name, settings in declared.keys.items()}
         self.sealed_secrets = {
             name: SealedSecret(name, self._sealed_secret(declared, settings), _kept(declared, settings))
             for name, settings in declared.sealed_secrets.items()
@@ -103,6 +119,7 @@ class Platform:
             name: Propagation(releases.propagation(name), self._rendered(name, settings))
             for name, settings in carried.items()
         }
+        self._helm_providers = self._providers_of_helm(declared)
         self.releases = {
             (name, cluster): Release(naming.child(name, cluster), self._release(name, cluster, settings))
             for name, settings in declared.releases.items()
@@ -215,10 +232,12 @@ class Platform:
             for each, declared in self._declared.propagations.items()
             if cluster in declared.clusters and namespaces.brings(declared, settings.namespace)
         )
-        return ReleaseArgs(
-            source=cast("ChartSource", settings.chart),
-            kubernetes=self.clusters[cluster].kubernetes,
-            access=self.clusters[cluster].access,
+        taken = releasing.taken(settings, self._parts)
+        own, helm = self.clusters[cluster], self._helm_providers
+        args = ReleaseArgs(
+            source=cast("ChartSource", taken["source"]),
+            kubernetes=helm[cluster] if "registry" in taken else own.kubernetes,
+            access=own.access,
             namespace=settings.namespace,
             release_name=name,
             values=[self._parts.values(settings)],
@@ -226,6 +245,25 @@ class Platform:
             timeout_seconds=int(settings.timeout.total_seconds()),
             after=[self.propagations[each].gate for each in bringing],
         )
+        if "registry" in taken:
+            args["registry"] = taken["registry"]
+        return args
+
+    def _providers_of_helm(self, declared: inventory.Inventory) -> dict[str, kubernetes.Provider]:
+        """The providers of the clusters in which helm makes releases of charts that declared registries have."""
+        found = [
+            (each, releasing.registry(each, declared)) for each in declared.releases.values() if each.hooks
+        ]
+        names = sorted({registry for _, registry in found if registry})
+        if not names:
+            return {}
+        args = HelmLoginsArgs(registries=[self.registries[each] for each in names])
+        logins = HelmLogins(_HELM, args)
+        clusters = {cluster for each, registry in found if registry for cluster in each.clusters}
+        return {
+            cluster: self.clusters[cluster].provider_with(_HELM, helm_logins.VARIABLES, [logins.gate])
+            for cluster in sorted(clusters)
+        }
 
     def _repository(self, registry: str, name: str, settings: inventory.Repository) -> RepositoryArgs:
         args = RepositoryArgs(
@@ -340,38 +378,3 @@ def _override(rule: inventory.Override) -> Override:
 def _registry(settings: inventory.Registry, *, protect: bool) -> RegistryArgs:
     args = RegistryArgs(kind=RegistryKind(settings.kind), protect=protect)
     return args | cast("RegistryArgs", settings.settings)
-
-
-def _key(settings: inventory.Key) -> KeyArgs:
-    """The KMS itself is the engine's to find: the environment decides for all that its variables say."""
-    args = KeyArgs(
-        alias=settings.alias,
-        description=settings.description,
-        enabled=settings.enabled,
-        grants={name: _grant(grant) for name, grant in settings.grants.items()},
-        tags=settings.tags,
-        deletion_days=settings.deletion_window.days,
-        spec=KeySpec(settings.spec),
-        multi_region=settings.multi_region,
-        protect=settings.protect,
-        retain=settings.retain,
-    )
-    if settings.rotation:
-        args["rotation_days"] = settings.rotation.days
-    if settings.policy is not None:
-        args["policy"] = settings.policy
-    if settings.existing:
-        args["import_id"] = settings.existing
-    return args
-
-
-def _grant(settings: inventory.Grant) -> Grant:
-    args = Grant(
-        grantee=settings.grantee,
-        operations=[*settings.operations],
-        encryption_context_equals=settings.encryption_context_equals,
-        encryption_context_subset=settings.encryption_context_subset,
-    )
-    if settings.retiring:
-        args["retiring"] = settings.retiring
-    return args

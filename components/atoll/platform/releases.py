@@ -27,9 +27,6 @@ def problems(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
         path, release = (SECTION, name), declared.releases[name]
         for field, text in _chart_problems(_source(release), declared):
             yield (*path, "chart", *([field] if field else [])), text
-        if release.hooks and release.chart.keys() & {"publication", "registry"}:
-            text = "found true; expected a chart by repository, path, or oci alone (helm itself is told no login)"
-            yield (*path, "hooks"), text
         for where, text in image_values.problems(release.values, sorted(declared.images)):
             yield (*path, "values", *where), text
     for name, release in declared.releases.items():

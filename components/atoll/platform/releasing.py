@@ -46,6 +46,13 @@ class Parts:
         return self.repositories[settings.registry, settings.repository]
 
 
+def registry(settings: Release, declared: Inventory) -> str:
+    """The declared registry that the chart of a release comes from, or nothing."""
+    if name := settings.chart.get("publication"):
+        return declared.publications[name].registry
+    return settings.chart.get("registry", "")
+
+
 def publication(
     settings: Publication, repository: Repository, registry: Registry
 ) -> tuple[ChartPublicationArgs, pulumi.ResourceOptions]:
@@ -65,7 +72,7 @@ def objects(name: str, settings: Release, parts: Parts) -> tuple[list[dict[str, 
     second = _rendered(chart, name, settings, parts, "b") if used else first
     late = weaving.later(first, second, where)
     inputs = {
-        **_source(settings, parts),
+        **taken(settings, parts),
         "release": name,
         "namespace": settings.namespace,
         "values": pulumi.Output.json_dumps(parts.values(settings), sort_keys=True),
@@ -97,8 +104,8 @@ def _chart(settings: Release, parts: Parts) -> Chart:
     return Chart(named, login=Login(login.user, login.password), authority=login.authority)
 
 
-def _source(settings: Release, parts: Parts) -> dict[str, Any]:
-    """Where the chart is taken from when its release is made."""
+def taken(settings: Release, parts: Parts) -> dict[str, Any]:
+    """Where the chart is taken from when its release is made: `source`, and `registry` where one is declared."""
     chart = settings.chart
     if "publication" in chart:
         published = parts.declared.publications[chart["publication"]]

@@ -5,6 +5,7 @@ from typing import Any
 
 from atoll.charts.access import Access
 from atoll.charts.publication_effects import ChartPublication
+from atoll.charts.release_effects import ChartValues
 from atoll.charts.rendered_effects import RenderedChart
 from atoll.helm import Login
 from atoll.registry import access
@@ -13,6 +14,11 @@ from atoll.registry import access
 def publication() -> ChartPublication:
     """The effect behind `ChartPublication`."""
     return ChartPublication(_access)
+
+
+def values() -> ChartValues:
+    """The effect behind `ChartValues`."""
+    return ChartValues(_access)
 
 
 def rendered() -> RenderedChart:

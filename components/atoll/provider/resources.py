@@ -9,7 +9,7 @@ from atoll.core.errors import ArgsError
 
 EFFECTS = {
     "ChartPublication": "atoll.provider.charts:publication",
-    "ChartValues": "atoll.charts.release_effects:ChartValues",
+    "ChartValues": "atoll.provider.charts:values",
     "CopiedImage": "atoll.registry.copy_effects:CopiedImage",
     "EcrRegistry": "atoll.registry.ecr_effects:EcrRegistry",
     "EcrRepository": "atoll.registry.ecr_effects:EcrRepository",
@@ -25,6 +25,7 @@ EFFECTS = {
     "OciRepository": "atoll.registry.local_effects:OciRepository",
     "PropagationStatus": "atoll.federation.delivery_effects:PropagationStatus",
     "PullSecret": "atoll.registry.pull_secret_effects:PullSecret",
+    "RegistryLogins": "atoll.registry.helm_logins_effects:RegistryLogins",
     "ReleasedObjects": "atoll.charts.release_effects:ReleasedObjects",
     "RenderedChart": "atoll.provider.charts:rendered",
     "SealedSecret": "atoll.secrets.sealed_effects:SealedSecret",

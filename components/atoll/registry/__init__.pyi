@@ -7,6 +7,7 @@ from .component import (
     ReplicationRule,
 )
 from .container import Container, ContainerArgs
+from .helm_logins import HelmLogins, HelmLoginsArgs
 from .image import Image, ImageArgs
 from .image_copy import ImageCopy, ImageCopyArgs
 from .kinds import RegistryKind
@@ -20,6 +21,8 @@ __all__ = [
     "Container",
     "ContainerArgs",
     "Encryption",
+    "HelmLogins",
+    "HelmLoginsArgs",
     "Image",
     "ImageArgs",
     "ImageCopy",

@@ -35,6 +35,10 @@ class OciRepository(Resource):
     """What images in it are called by, without tag and digest."""
 
 
+class RegistryLogins(Resource):
+    """The registries that a client of Docker's form asks, with who knows their logins."""
+
+
 class EcrRepository(Resource):
     """A repository of ECR."""
 

@@ -5,12 +5,16 @@ import shutil
 import pytest
 import yaml
 
-from atoll.charts import rendered
+from atoll.charts import packaging, publishing, rendered
+from atoll.core import files
 from atoll.core.errors import ArgsError
+from atoll.registry.logins import Login, docker_config
 from atoll.testing import plain
 from conformance.kubernetes import charts
 from harness import environments, helm
+from harness.registry import PASSWORD, USER
 
+_STACK = "urn:pulumi:dev::atoll::"
 _IMAGE = yaml.safe_load((helm.CASES / "image.yaml").read_text())
 _HOOK = """
 apiVersion: batch/v1
@@ -143,6 +147,44 @@ def test_what_drifts_of_a_release_with_hooks_is_seen_and_put_back(program, api, 
     assert api.get(two) is None
 
 
+@pytest.fixture
+def hooked(runner, destination, tmp_path):
+    """A chart with a hook in a registry that asks for a login: its name by digest."""
+    folder = tmp_path / "hooked"
+    charts.write(folder, {"one": charts.config("one"), "hook": _HOOK}, {"text": "a"}, description="d")
+    return publishing.publish(runner, packaging.package(runner, folder), destination).reference
+
+
+def test_helm_is_let_in_by_a_file_of_logins_and_trusts_whom_the_environment_does(
+    hooked, program, api, registry, tmp_path
+):
+    """Source: helmReleaseSettings of https://www.pulumi.com/registry/packages/kubernetes/api-docs/provider."""
+    logins, trust = tmp_path / "logins.json", tmp_path / "trusted"
+    trust.mkdir()
+    (trust / "ca.crt").write_text(registry.authority)
+    program.environment["SSL_CERT_DIR"] = str(trust)
+    body = f'k8s.helm.v3.Release("web", name="web", namespace=NAMESPACE, chart={hooked!r}, opts=here())'
+    program.write(body, helm_release_settings={"registryConfigPath": str(logins)})
+    logins.write_text("{}")
+    assert "basic credential not found" in program.preview().refused()
+
+    files.write(logins, docker_config(Login(registry.host, USER, PASSWORD)))
+    program.deploy()
+    assert api.get(_object(program, "batch/v1", "Job", "hook"))["status"]["succeeded"] == 1
+    assert api.get(_object(program, "v1", "ConfigMap", "one"))["data"] == {"text": "a"}
+    assert program.up().succeeded().ops == {}
+    assert PASSWORD not in program.state_text()
+    del program.environment["SSL_CERT_DIR"]
+    assert "certificate signed by unknown authority" in program.preview().refused()
+    logins.unlink()
+    program.destroy().succeeded()
+
+
+def _object(program, version, kind, name):
+    metadata = {"name": name, "namespace": program.namespace}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata}
+
+
 def test_wrong_values_are_told_all_at_once_before_anything_is_made(program):
     values = [_IMAGE, {"replica": 3, "port": "http", "image": {"digest": "latest"}}]
     said = " ".join(program.write(_release(values)).preview().errors)
@@ -182,6 +224,13 @@ def _declared(values):
             "values": _IMAGE,
             "hooks": True,
         },
+        "published": {
+            "chart": {"publication": "service"},
+            "namespace": "guestbook",
+            "clusters": ["motu"],
+            "values": _IMAGE,
+            "hooks": True,
+        },
     }
 
 
@@ -209,6 +258,19 @@ def test_a_declared_release_goes_where_its_groups_say(tmp_path):
     release = added["atoll:index:Release$kubernetes:helm.sh/v3:Release::hooked-motu-release"]
     assert plain(release.inputs)["name"] == "hooked"
     assert added["atoll:index:Release$atoll:index:ReleasedObjects::hooked-motu-objects"]
+    own = "atoll:index:Cluster$pulumi:providers:kubernetes::motu-kubernetes"
+    assert release.request.provider.startswith(f"{_STACK}{own}::")
+    published = added["atoll:index:Release$kubernetes:helm.sh/v3:Release::published-motu-release"]
+    assert plain(published.inputs)["chart"] == "service/reference"
+    provider = added["atoll:index:Cluster$pulumi:providers:kubernetes::motu-helm"]
+    assert published.request.provider.startswith(f"{provider.urn}::")
+    assert {urn.rpartition("::")[2] for urn in provider.request.dependencies} >= {"helm-registries"}
+    assert dict(provider.request.envVarMappings) == {
+        "ATOLL_HELM_REGISTRIES": "PULUMI_K8S_HELM_REGISTRY_CONFIG_PATH",
+        "ATOLL_DOCKER_TRUST": "SSL_CERT_DIR",
+    }
+    logins = added["atoll:index:HelmLogins$atoll:index:RegistryLogins::helm-registries"]
+    assert plain(logins.inputs)["registries"][0]["registry"] == "depot"
     assert not any("shop-motu" in name or "hooked-lagoon" in name for name in added)
 
 

@@ -134,7 +134,7 @@ def test_the_client_keeps_to_its_settings(program):
         ({"render_yaml_to_directory": "out"}, "renderYamlToDirectory"),
         ({"always_render": True}, "alwaysRender"),
         ({"enable_server_side_apply": False}, "enableServerSideApply"),
-        ({"helm_release_settings": {"driver": "configmap"}}, "helmReleaseSettings"),
+        ({"helm_release_settings": {"driver": "configmap"}}, "helmReleaseSettings.driver"),
         ({"kube_client_settings": {"qps": -1}}, "kubeClientSettings.qps"),
     ],
     ids=["render", "always", "client-side", "helm", "qps"],

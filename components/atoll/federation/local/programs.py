@@ -107,8 +107,8 @@ def base(seat: Seat) -> tuple[Program, ...]:
     return (
         programs.etcd(seat),
         programs.kube_apiserver(seat, front),
-        programs.kube_controller_manager(seat, controllers),
         _aggregated(seat),
+        programs.kube_controller_manager(seat, controllers),
     )
 
 
@@ -170,4 +170,5 @@ def _aggregated(seat: Seat) -> Program:
         "tls-private-key-file": seat.pki("aggregated-server.key"),
         "tls-min-version": "VersionTLS13",
     }
-    return programs.program(seat, AGGREGATED, flags, priority=40)
+    # It ends once nobody watches its kinds, which the garbage collector does, or is killed for it.
+    return programs.program(seat, AGGREGATED, flags, priority=25)

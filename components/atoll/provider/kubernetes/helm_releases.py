@@ -141,7 +141,8 @@ class Releases:
 
     def _computed(self, urn: str, inputs: dict[str, Any]) -> dict[str, Any]:
         """What the chart renders to, by its digest and the names of its objects."""
-        with Helm(cancelled=self._engine.cancelled) as helm:
+        registries = self._cluster.settings.registries
+        with Helm(cancelled=self._engine.cancelled, registries=registries) as helm:
             text = helm_actions.rendered(helm, Wanted(urn, inputs, _chart(inputs)))
         return {"checksum": hashlib.sha256(text.encode()).hexdigest(), "resourceNames": names(text)}
 
@@ -187,7 +188,8 @@ class Releases:
         raise InitFailedError(_identifier(wanted.inputs), state, raw, (reason,)) from error
 
     def _helm(self) -> Helm:
-        return Helm(connection.kubeconfig(self._cluster.settings).text(), self._engine.cancelled)
+        settings = self._cluster.settings
+        return Helm(connection.kubeconfig(settings).text(), self._engine.cancelled, settings.registries)
 
 
 def _chart(inputs: dict[str, Any]) -> Any:

@@ -12,7 +12,8 @@ from atoll.core.errors import ArgsError
 from atoll.provider import values
 
 _PREFIX = "kubernetes:config:"
-_UNSUPPORTED = ("renderYamlToDirectory", "alwaysRender", "strictMode", "helmReleaseSettings")
+_UNSUPPORTED = ("renderYamlToDirectory", "alwaysRender", "strictMode")
+_HELM, _REGISTRIES = "helmReleaseSettings", "registryConfigPath"
 ACTIVE = ("kubeconfig", "context", "cluster")
 """The settings that choose a cluster."""
 
@@ -34,7 +35,8 @@ class Settings:
     """How to reach a cluster and how to treat its objects.
 
     `known` is false in a preview whose kubeconfig another resource will make. `mutable` holds the kinds whose
-    data may change in place. `quiet_hooks` and `quiet_deprecations` silence warnings.
+    data may change in place. `quiet_hooks` and `quiet_deprecations` silence warnings. `registries` is the file in which
+    helm looks for logins to registries.
     """
 
     kubeconfig: str = ""
@@ -51,6 +53,7 @@ class Settings:
     quiet_deprecations: bool = False
     mutable: frozenset[str] = frozenset()
     client: Client = Client()
+    registries: str = ""
 
 
 def read(variables: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
@@ -79,6 +82,10 @@ def read(variables: Mapping[str, str], environment: Mapping[str, str]) -> Settin
         quiet_deprecations=flag("suppressDeprecationWarnings", "SUPPRESS_DEPRECATION_WARNINGS"),
         mutable=frozenset(kind for kind, is_mutable in data.items() if is_mutable),
         client=_client(given.get("kubeClientSettings", ""), environment),
+        registries=str(
+            _object(given.get(_HELM)).get(_REGISTRIES)
+            or environment.get("PULUMI_K8S_HELM_REGISTRY_CONFIG_PATH", "")
+        ),
     )
 
 
@@ -113,6 +120,11 @@ def problems(inputs: dict[str, Any]) -> Iterator[str]:
     for name in _UNSUPPORTED:
         if inputs.get(name) not in (None, "", False, "false"):
             yield f"{name}: found a setting that the stand-in does not serve; expected it to be left out"
+    for name, value in sorted(_object(inputs.get(_HELM)).items()):
+        if name != _REGISTRIES and value not in (None, "") and (name, value) != ("driver", "secret"):
+            yield (
+                f"{_HELM}.{name}: found a setting that the stand-in does not serve; expected {_REGISTRIES} alone"
+            )
     if inputs.get("enableServerSideApply") in (False, "false"):
         yield "enableServerSideApply: found false; expected true (the stand-in writes by server-side apply alone)"
     try:
