@@ -1,0 +1,4 @@
+from .running import Report
+from .stack import Stack
+
+__all__ = ["Report", "Stack"]
