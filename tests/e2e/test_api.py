@@ -9,7 +9,7 @@ import pytest
 from atoll.core import command
 from atoll.core.errors import Exit
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 SCRIPT = """
 import json, sys
 from atoll.automation import Stack
