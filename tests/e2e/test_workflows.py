@@ -56,9 +56,7 @@ def test_a_change_is_previewed_in_a_comment_and_then_applied(up, runner, service
 def test_what_drifted_fails_the_nightly_look(up, runner):
     checkout, _ = up
     assert runner.run("drift")["test"].failed == []
-    checkout.api("test", "control-plane").apply(
-        {**LEVEL, "data": {"level": "loud"}}, manager="somebody", force=True
-    )
+    checkout.api("test", "control-plane").delete(LEVEL)
     drifted = runner.run("drift")["test"]
 
     assert drifted.steps["Say what has drifted"][0] == Exit.DRIFT
