@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV_LOCK := components/atoll/toolchain/locks/uv.txt
 
 # What tests run beside the programs of every environment.
-TESTED := age buildkitd helm kaniko-executor pulumi-language-yaml pulumi-resource-docker-build registry sops
+TESTED := actionlint age buildkitd helm kaniko-executor pulumi-language-yaml pulumi-resource-docker-build registry sops
 
 .DEFAULT_GOAL := help
 .PHONY: help up down test check soak format bench rehearse

@@ -11,6 +11,7 @@ import typer
 from atoll.automation import (
     beginning,
     charts,
+    ci,
     completion,
     ending,
     installing,
@@ -47,6 +48,7 @@ app = typer.Typer(
 tools = typer.Typer(help="The programs that Atoll runs.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(tools, name="tools")
 app.add_typer(charts.app, name="charts")
+app.add_typer(ci.app, name="ci")
 app.add_typer(inventories.app, name="inventory")
 app.add_typer(installing.app, name="plugins")
 app.add_typer(secrets.app, name="secrets")
