@@ -14,9 +14,11 @@ import yaml
 from atoll import toolchain
 from atoll.core import x509
 from atoll.core.x509 import Subject
+from harness import tokens
+from harness.tokens import PASSWORD, USER, Tokens
 from harness.waiting import until
 
-USER, PASSWORD = "crab", "pass-of-crab"
+__all__ = ["PASSWORD", "USER", "Door", "Registry", "served"]
 _HTPASSWD = "crab:$2b$04$0kB1C0eT8ffDKWvVlNUyyuciS3.vjdV9xxQVpze2hS6VOAbzoJaO."
 """The password by bcrypt, the one form that the registry takes."""
 
@@ -24,8 +26,9 @@ _HTPASSWD = "crab:$2b$04$0kB1C0eT8ffDKWvVlNUyyuciS3.vjdV9xxQVpze2hS6VOAbzoJaO."
 class Registry:
     """A registry that keeps what it has in a folder, over its ends and starts."""
 
-    def __init__(self, folder: Path, storage: Path | None = None) -> None:
-        self._folder, self._storage = folder, storage or folder / "storage"
+    def __init__(self, folder: Path, storage: Path | None = None, tokens: Tokens | None = None) -> None:
+        self._folder, self.storage = folder, storage or folder / "storage"
+        self._tokens = tokens
         self._process: subprocess.Popen[bytes] | None = None
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -84,16 +87,24 @@ class Registry:
         return {
             "version": 0.1,
             "log": {"level": "info"},
-            "storage": {"filesystem": {"rootdirectory": str(self._storage)}, "delete": {"enabled": True}},
+            "storage": {"filesystem": {"rootdirectory": str(self.storage)}, "delete": {"enabled": True}},
             "http": {"addr": self.host, "secret": "of-tests", "tls": tls},
-            "auth": {"htpasswd": {"realm": "tests", "path": str(self._folder / "htpasswd")}},
+            "auth": self._auth(),
         }
+
+    def _auth(self) -> dict[str, object]:
+        if self._tokens is None:
+            return {"htpasswd": {"realm": "tests", "path": str(self._folder / "htpasswd")}}
+        trusted = self._folder / "tokens.pem"
+        trusted.write_text(self._tokens.authority)
+        told = {"realm": self._tokens.realm, "service": tokens.SERVICE, "issuer": tokens.ISSUER}
+        return {"token": {**told, "rootcertbundle": str(trusted)}}
 
 
 @contextlib.contextmanager
-def served(folder: Path, storage: Path | None = None) -> Iterator[Registry]:
-    """A registry that runs while the block does."""
-    registry = Registry(folder, storage)
+def served(folder: Path, storage: Path | None = None, tokens: Tokens | None = None) -> Iterator[Registry]:
+    """A registry that runs while the block does. It asks for tokens where somebody makes them, else for a login."""
+    registry = Registry(folder, storage, tokens)
     registry.start()
     try:
         yield registry

@@ -19,7 +19,7 @@ print(json.dumps([before, Report.__module__, Stack.__module__]))
 def test_the_package_loads_nothing_before_a_part_of_it_is_asked_for():
     done = command.run([sys.executable, "-c", _LAZY])
 
-    assert json.loads(done.stdout) == [[], "atoll.automation.running", "atoll.automation.stack"]
+    assert json.loads(done.stdout) == [[], "atoll.automation.reports", "atoll.automation.stack"]
 
 
 @pytest.mark.parametrize("call", ["check", "drift", "recap", "refresh", "up"])

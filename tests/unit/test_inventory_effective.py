@@ -13,8 +13,9 @@ from atoll.automation import inventories, words
 from atoll.core.errors import SettingsError
 from atoll.platform import schema, tree
 from atoll.platform.effective import of_cluster, settings
-from atoll.platform.graph import mermaid
+from atoll.platform.graph import graph
 from atoll.platform.loading import load_with_tree
+from atoll.platform.mermaid import mermaid
 
 PROJECT = Path(__file__).parents[2]
 BASE = """\
@@ -148,7 +149,7 @@ def _nested(path, value):
 
 
 def test_the_flowchart_leads_from_groups_to_clusters_and_from_deliveries_to_both(loaded):
-    lines = mermaid(*loaded).splitlines()
+    lines = mermaid(graph(*loaded)).splitlines()
 
     assert lines[0] == "flowchart LR"
     assert {
@@ -264,5 +265,7 @@ def test_diff_tells_what_one_has_and_the_other_has_not(run):
 
 
 def test_graph_and_schema_are_printed_as_they_are(run):
+    assert run("graph", "dev") == run("graph", "dev", "--format", "mermaid")
     assert run("graph", "dev").startswith("flowchart LR\n")
+    assert run("graph", "dev", "--format", "svg").startswith("<svg ")
     assert json.loads(run("schema"))["title"] == "Atoll inventory"

@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 from atoll.automation import workflows
 from atoll.automation.command_line import app
 from atoll.core.errors import Exit, SettingsError
-from harness import workflows as running
 
 SETTINGS = """
 environments:

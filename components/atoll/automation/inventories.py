@@ -1,7 +1,8 @@
 """The `atoll inventory` commands: what is declared, where each value comes from, and what two environments differ in."""
 
 import json
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, assert_never
 
 import typer
 
@@ -52,12 +53,33 @@ def show(
         words.say(f"{name:<{wide}}  {value:<{wider}}  {origin}")
 
 
-@app.command()
-def graph(env: EnvironmentName) -> None:
-    """Print groups, clusters and what goes where, as a Mermaid flowchart."""
-    from atoll.platform.graph import mermaid  # noqa: PLC0415 - of no use to other commands
+class Picture(StrEnum):
+    """How a graph is drawn."""
 
-    words.say(mermaid(*_loaded(env)), end="")
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+@app.command()
+def graph(
+    env: EnvironmentName,
+    *,
+    picture: Annotated[
+        Picture, typer.Option("--format", metavar="FORMAT", help=f"How to draw it: {', '.join(Picture)}.")
+    ] = Picture.MERMAID,
+) -> None:
+    """Print groups, clusters and what goes where, as a Mermaid flowchart or an SVG image."""
+    from atoll.platform import graph, mermaid, svg  # noqa: PLC0415 - of no use to other commands
+
+    root, inventory = _loaded(env)
+    drawn = graph.graph(root, inventory)
+    match picture:
+        case Picture.MERMAID:
+            words.say(mermaid.mermaid(drawn), end="")
+        case Picture.SVG:
+            words.say(svg.svg(drawn, inventory.environment), end="")
+        case _:
+            assert_never(picture)
 
 
 @app.command()

@@ -120,12 +120,7 @@ class Platform:
             for name, settings in carried.items()
         }
         self._helm_providers = self._providers_of_helm(declared)
-        self.releases = {
-            (name, cluster): Release(naming.child(name, cluster), self._release(name, cluster, settings))
-            for name, settings in declared.releases.items()
-            for cluster in settings.clusters
-            if settings.hooks
-        }
+        self.releases = self._by_helm(declared)
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -224,6 +219,21 @@ class Platform:
     def _rendered(self, name: str, settings: inventory.Release) -> PropagationArgs:
         """The objects of a release that goes to its clusters as all else does."""
         return self._carried(*releasing.objects(name, settings, self._parts), settings=settings)
+
+    def _by_helm(self, declared: inventory.Inventory) -> dict[tuple[str, str], Release]:
+        """The releases with hooks, each under its cluster: what is under one concerns it."""
+        # Before, they lay beside the clusters, under the same names.
+        before = [pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)]
+        return {
+            (name, cluster): Release(
+                naming.child(name, cluster),
+                self._release(name, cluster, settings),
+                pulumi.ResourceOptions(parent=self.clusters[cluster], aliases=before),
+            )
+            for name, settings in declared.releases.items()
+            if settings.hooks
+            for cluster in settings.clusters
+        }
 
     def _release(self, name: str, cluster: str, settings: inventory.Release) -> ReleaseArgs:
         """A release that helm makes in one cluster, once its namespace is there."""

@@ -1,9 +1,8 @@
-"""The groups of an environment, their clusters, and what goes where, as a Mermaid flowchart. Pure.
-
-Source: https://mermaid.js.org/syntax/flowchart.html
-"""
+"""The groups of an environment, their clusters, and what goes where, as nodes and edges. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from atoll.platform.declaration import Declaration
@@ -11,7 +10,7 @@ from atoll.platform.groups import Groups
 from atoll.platform.inventory import CONTROL_PLANE, EVERYWHERE, Inventory
 from atoll.platform.parsing import parse
 from atoll.platform.problems import Problems
-from atoll.platform.tree import Node
+from atoll.platform.tree import Node as Tree
 
 _GOING = (
     ("propagation", "propagations"),
@@ -20,51 +19,75 @@ _GOING = (
 )
 
 
-def mermaid(root: Node, inventory: Inventory) -> str:
-    """The flowchart: groups lead to their children and clusters, what is delivered leads to where it goes."""
-    declared = parse(root, Problems(root)).declaration
-    return "\n".join(["flowchart LR", *(f"  {line}" for line in _lines(declared, inventory))]) + "\n"
+class Kind(StrEnum):
+    """What a node stands for, which decides its shape."""
+
+    CONTROL_PLANE = "control-plane"
+    GROUP = "group"
+    CLUSTER = "cluster"
+    DELIVERY = "delivery"
 
 
-def _lines(declared: Declaration, inventory: Inventory) -> Iterator[str]:
+Key = tuple[str, ...]
+"""What tells a node from all others: a word for what it is, and its name."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """Something with a name; `more` is what else there is to say of it, in few words."""
+
+    key: Key
+    kind: Kind
+    name: str
+    more: str = ""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A way from the plane or a group to what is in it, or (`delivers`) from what is delivered to where it goes."""
+
+    source: Key
+    target: Key
+    delivers: bool = False
+
+
+def graph(root: Tree, inventory: Inventory) -> list[Node | Edge]:
+    """All that an environment has, in the order of its inventory."""
+    return list(_drawn(parse(root, Problems(root)).declaration, inventory))
+
+
+def _drawn(declared: Declaration, inventory: Inventory) -> Iterator[Node | Edge]:
     groups = Groups(declared.groups, declared.clusters)
     top = [name for name in declared.groups if not groups.parents[name]]
     loose = [name for name in declared.clusters if not groups.precedence(name)]
-    plane = inventory.control_plane.driver
-    yield f"{_id(CONTROL_PLANE)}{{{{{_text(CONTROL_PLANE, plane)}}}}}"
-    yield f"{_id(CONTROL_PLANE)} --> {_id('group', EVERYWHERE)}"
-    yield f"{_id('group', EVERYWHERE)}([{_text(EVERYWHERE)}])"
+    plane = Node((CONTROL_PLANE,), Kind.CONTROL_PLANE, CONTROL_PLANE, inventory.control_plane.driver)
+    everywhere = ("group", EVERYWHERE)
+    yield plane
+    yield Edge(plane.key, everywhere)
+    yield Node(everywhere, Kind.GROUP, EVERYWHERE)
     for name, group in declared.groups.items():
-        yield f"{_id('group', name)}([{_text(name)}])"
-        yield from _edges("group", name, group.children, "group")
+        yield Node(("group", name), Kind.GROUP, name)
+        yield from _edges(("group", name), "group", group.children)
     for name in declared.clusters:
         found = inventory.clusters[name]
         place = ", ".join(filter(None, (found.driver, found.region, found.zone)))
-        yield f"{_id('cluster', name)}[{_text(name, place)}]"
-    yield from _edges("group", EVERYWHERE, top, "group")
-    yield from _edges("group", EVERYWHERE, loose, "cluster")
-    for name in declared.groups:
-        direct = [each for each, cluster in declared.clusters.items() if name in cluster.groups]
-        direct += [each for each in declared.groups[name].clusters if each not in direct]
-        yield from _edges("group", name, direct, "cluster")
+        yield Node(("cluster", name), Kind.CLUSTER, name, place)
+    yield from _edges(everywhere, "group", top)
+    yield from _edges(everywhere, "cluster", loose)
+    direct: dict[str, dict[str, None]] = {name: {} for name in declared.groups}
+    for name, cluster in declared.clusters.items():
+        for each in cluster.groups:
+            direct[each][name] = None
+    for name, group in declared.groups.items():
+        yield from _edges(("group", name), "cluster", direct[name] | dict.fromkeys(group.clusters))
     for kind, section in _GOING:
         found_there: Mapping[str, Any] = getattr(declared, section)
-        for name, each in found_there.items():
-            yield f"{_id(kind, name)}[/{_text(name, kind)}/]"
-            yield from _edges(kind, name, each.groups, "group", "-.->")
-            yield from _edges(kind, name, each.clusters, "cluster", "-.->")
+        for name, delivery in found_there.items():
+            yield Node((kind, name), Kind.DELIVERY, name, kind)
+            yield from _edges((kind, name), "group", delivery.groups, delivers=True)
+            yield from _edges((kind, name), "cluster", delivery.clusters, delivers=True)
 
 
-def _edges(kind: str, name: str, targets: Iterable[str], of: str, arrow: str = "-->") -> Iterator[str]:
+def _edges(source: Key, of: str, targets: Iterable[str], *, delivers: bool = False) -> Iterator[Edge]:
     for target in targets:
-        yield f"{_id(kind, name)} {arrow} {_id(of, target)}"
-
-
-def _id(*words: str) -> str:
-    """A node's id: no word of Mermaid's, such as `end`, and no dashes, which are its arrows. Names hold no underscores."""
-    return "_".join(("n", *words)).replace("-", "_")
-
-
-def _text(name: str, more: str = "") -> str:
-    """A node's text; names and labels hold no quotes."""
-    return f'"{name}<br/>{more}"' if more else f'"{name}"'
+        yield Edge(source, (of, target), delivers)

@@ -8,8 +8,9 @@ import hashlib
 import json
 import re
 import ssl
+import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -34,6 +35,8 @@ _CHUNK = 1 << 20
 _REDIRECTS = 3
 """Registries of clouds send whoever asks for a blob to their storage; the login does not go along."""
 _ONCE = urllib3.Retry(connect=0, read=0, status=0, other=0, redirect=_REDIRECTS)
+_LIFE_SECONDS = 60
+"""How long a token lasts of which that is not said."""
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -56,6 +59,16 @@ class Manifest:
         return found
 
 
+@dataclass(frozen=True)
+class _Token:
+    """What lets a client in for a while: a header, the challenge that it answers, and when another one is asked for."""
+
+    header: dict[str, str] = field(repr=False)
+    wanted: str
+    renew: float
+    """By the monotonic clock, in seconds: half-way, so that it does not end in what it was shown for."""
+
+
 class Client:
     """What asks one registry as one user, or as nobody where the login has none.
 
@@ -76,7 +89,7 @@ class Client:
         )
         named = f"{login.user}:{login.password}"
         self._basic = urllib3.make_headers(basic_auth=named) if login.user else {}
-        self._tokens: dict[str, dict[str, str]] = {}
+        self._tokens: dict[str, _Token] = {}
 
     @property
     def address(self) -> str:
@@ -184,31 +197,53 @@ class Client:
         url = path if "://" in path else f"https://{self.address}/v2/{repository}/{path}"
         more["redirect"] = method in {"GET", "HEAD"}
         try:
-            login = self._tokens.get(repository, self._basic)
-            answer = self._pool.request(method, url, headers={**headers, **login}, **more)
+            answer = self._pool.request(method, url, headers={**headers, **self._shown(repository)}, **more)
             wanted = str(answer.headers.get("WWW-Authenticate", ""))
             if answer.status != HTTPStatus.UNAUTHORIZED or not wanted.lower().startswith("bearer "):
                 return answer
             answer.drain_conn()
-            self._tokens[repository] = self._token(wanted, repository)
-            return self._pool.request(method, url, headers={**headers, **self._tokens[repository]}, **more)
+            token = self._tokens[repository] = self._token(wanted, repository)
+            if not isinstance(more.get("body", b""), bytes):
+                # What was read as it was sent cannot be sent again.
+                raise UnavailableError(
+                    f"{self._where(repository)}: found its token ended; expected one that lasts. Try again."
+                )
+            return self._pool.request(method, url, headers={**headers, **token.header}, **more)
         except urllib3.exceptions.HTTPError as error:
             raise self._silent(repository, "", error) from error
 
-    def _token(self, wanted: str, repository: str) -> dict[str, str]:
-        """The header that answers a challenge."""
+    def _shown(self, repository: str) -> dict[str, str]:
+        """The header that shows who asks: a token where one was asked for, never one near its end."""
+        token = self._tokens.get(repository)
+        if token is None:
+            return self._basic
+        if token.renew <= time.monotonic():
+            token = self._tokens[repository] = self._token(token.wanted, repository)
+        return token.header
+
+    def _token(self, wanted: str, repository: str) -> _Token:
+        """What answers a challenge."""
         told = dict(_PARAMETER.findall(wanted))
-        fields = {key: told[key] for key in ("service", "scope") if key in told}
         realm = told.get("realm", "")
         if urlsplit(realm).scheme != "https":
             raise RefusedError(
                 f"{self._where(repository)}: found tokens at {realm!r}; expected an https address (the login would be "
                 "readable on its way)"
             )
+        # Of several scopes (a blob that is taken over from elsewhere) each is a field of its own.
+        fields = [("service", told["service"])] if "service" in told else []
+        fields += [("scope", scope) for scope in told.get("scope", "").split()]
         answer = self._pool.request("GET", realm, fields=fields, headers=self._basic)
         self._expect(answer, repository, "", HTTPStatus.OK)
-        found = answer.json()
-        return {"Authorization": f"Bearer {found.get('token') or found.get('access_token')}"}
+        try:
+            found = answer.json()
+            token = found.get("token") or found["access_token"]
+            life = float(found.get("expires_in") or _LIFE_SECONDS)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise UnavailableError(
+                f"{self._where(repository)}: found no token at {realm}; expected a JSON object with `token`"
+            ) from error
+        return _Token({"Authorization": f"Bearer {token}"}, wanted, time.monotonic() + life / 2)
 
     def _next(self, answer: Any) -> str:
         """Where an upload goes on, which must be the registry itself: the login goes along."""

@@ -22,7 +22,8 @@ class ImageCopyArgs(TypedDict):
     source_registry: NotRequired[Registry]
     """The registry that it is in. Unless given, the login to it is the one of Docker's clients here, if there is one."""
     source_authority: NotRequired[pulumi.Input[str]]
-    """Whom to trust for that registry's certificate, PEM; whom the machine trusts unless given."""
+    """Whom to trust for that registry's certificate, PEM; whom the machine trusts unless given. Where it asks for tokens or
+    leads to other storage, of theirs too: several may stand one after another."""
     tags: NotRequired[Sequence[str]]
     """What people call it there. What runs is called by digest."""
     keep: NotRequired[bool]
