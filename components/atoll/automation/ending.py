@@ -16,9 +16,9 @@ from atoll.platform import load
 from atoll.platform.inventory import Kms, State
 from atoll.provider import launcher, plugins
 
-_ELSEWHERE = re.compile(r'"(atoll:index:(ExistingCluster|EcrRegistry|EcrRepository)|docker:index/\w+:\w+)"')
+_ELSEWHERE = re.compile(r"atoll:index:(ExistingCluster|EcrRegistry|EcrRepository)|docker:index/\w+:\w+")
 """Types of what goes on living without the environment."""
-_KEY = '"atoll:index:KmsKey"'
+_KEY = "atoll:index:KmsKey"
 """What does too, where the KMS is another than this machine's."""
 
 

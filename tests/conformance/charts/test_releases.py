@@ -255,12 +255,16 @@ def test_a_declared_release_goes_where_its_groups_say(tmp_path):
         "atoll:index:Propagation$kubernetes:apps/v1:Deployment::control-plane-deployment.apps.guestbook.shop"
         in added
     )
-    release = added["atoll:index:Release$kubernetes:helm.sh/v3:Release::hooked-motu-release"]
+    release = added[
+        "atoll:index:Cluster$atoll:index:Release$kubernetes:helm.sh/v3:Release::hooked-motu-release"
+    ]
     assert plain(release.inputs)["name"] == "hooked"
-    assert added["atoll:index:Release$atoll:index:ReleasedObjects::hooked-motu-objects"]
+    assert added["atoll:index:Cluster$atoll:index:Release$atoll:index:ReleasedObjects::hooked-motu-objects"]
     own = "atoll:index:Cluster$pulumi:providers:kubernetes::motu-kubernetes"
     assert release.request.provider.startswith(f"{_STACK}{own}::")
-    published = added["atoll:index:Release$kubernetes:helm.sh/v3:Release::published-motu-release"]
+    published = added[
+        "atoll:index:Cluster$atoll:index:Release$kubernetes:helm.sh/v3:Release::published-motu-release"
+    ]
     assert plain(published.inputs)["chart"] == "service/reference"
     provider = added["atoll:index:Cluster$pulumi:providers:kubernetes::motu-helm"]
     assert published.request.provider.startswith(f"{provider.urn}::")

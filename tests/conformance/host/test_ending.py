@@ -195,11 +195,11 @@ def test_what_lives_on_is_kept_where_it_cannot_be_cleared_unless_that_is_wanted(
     state.parent.mkdir(parents=True)
     state.write_text('{"cut off in the middle of atoll:index:ExistingCluster')
 
-    def unprepared(_environment, _screen, _kms, _state):
+    def unprepared(_environment, _screen, _kms, _state, **_):
         raise AtollError("pulumi: found no JSON; expected a state")
 
     monkeypatch.setattr("atoll.automation.preparation.prepare", unprepared)
-    with pytest.raises(AtollError, match=r"no way to clear them .* atoll down e --force"):
+    with pytest.raises(AtollError, match=r"no way to clear it .* atoll down e --force"):
         ending.down(environment, Told())
     assert Supervisor(environment).answers()
 
