@@ -71,7 +71,7 @@ def test_a_preview_that_fails_is_told_on_the_pull_request(up, runner, service):
 
     assert done.failed == ["Say what would change"]
     assert "Did you mean 'local'?" in done.steps["Say what would change"][1]
-    assert "The preview came to no report." in service.comments[0]["body"]
+    assert "locl" in service.comments[0]["body"]
 
 
 def test_a_plan_that_fails_is_not_applied(up, runner):

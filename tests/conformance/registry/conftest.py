@@ -24,7 +24,7 @@ from harness.processes import supervised
 from harness.waiting import until
 
 REGION = "us-east-1"
-OWNER = "atoll/t"
+OWNER = "atoll/e"
 DEFAULTS = {
     "tagMutability": "IMMUTABLE",
     "exclusions": [],
