@@ -1,13 +1,17 @@
 """What the clusters of an environment say of themselves, each through its own API."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from atoll.core.errors import Exit
 from atoll.kubernetes import Api, Kubeconfig
 from e2e.checkout import Checkout
+from harness.waiting import until
 
 DEPLOYMENT = {
     "apiVersion": "apps/v1",
@@ -111,3 +115,20 @@ def changed(report: dict[str, Any]) -> set[str]:
         _, _, kind, name = change["urn"].split("::", 3)
         found.add(f"{kind.rsplit('$', 1)[-1].rsplit(':', 1)[-1]} {name}")
     return found
+
+
+@contextlib.contextmanager
+def frozen(checkout: Checkout) -> Iterator[None]:
+    """The test inventory's heron with an API server that takes connections and answers nothing; well again afterwards."""
+    found = processes(checkout.environment("test").clusters / "heron")
+    stopped = [each for each in found if "kube-apiserver" in each.name()]
+    for process in stopped:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in stopped:
+            process.resume()
+        until(
+            lambda: checkout.report("recap", "test", code=None)["exit"] == Exit.DONE, "all is well again", 150
+        )

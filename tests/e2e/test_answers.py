@@ -15,7 +15,6 @@ from atoll.automation.answers import Format
 from atoll.core.errors import Exit
 from e2e import looking
 from harness import reports
-from harness.waiting import until
 
 pytestmark = pytest.mark.timeout(600)
 SETTINGS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": "beacon"}}
@@ -49,25 +48,6 @@ def _impossible(checkout):
 
 
 @contextlib.contextmanager
-def _frozen(checkout):
-    stopped = [
-        process
-        for process in looking.processes(checkout.environment("test").clusters / "heron")
-        if "kube-apiserver" in process.name()
-    ]
-    for process in stopped:
-        process.suspend()
-    try:
-        yield
-    finally:
-        for process in stopped:
-            process.resume()
-        until(
-            lambda: checkout.report("recap", "test", code=None)["exit"] == Exit.DONE, "all is well again", 150
-        )
-
-
-@contextlib.contextmanager
 def _drifted(checkout):
     plane = checkout.api("test", "control-plane")
     found = plane.get(SETTINGS)
@@ -91,7 +71,7 @@ CASES = [
     (Exit.FAILED, Format.JUNIT, "up test --check", _impossible),
     (Exit.SETTINGS, Format.MARKDOWN, "refresh tset", _as_it_is),
     (Exit.REFUSED, Format.NDJSON, "up test --forget tern", _as_it_is),
-    (Exit.UNAVAILABLE, Format.JUNIT, "recap test", _frozen),
+    (Exit.UNAVAILABLE, Format.JUNIT, "recap test", looking.frozen),
     (Exit.CHANGES, Format.MARKDOWN, "up test --check", _changed),
     (Exit.CHANGES, Format.NDJSON, "up test --check", _changed),
     (Exit.DRIFT, Format.JUNIT, "drift test", _drifted),

@@ -109,25 +109,17 @@ def test_a_member_of_another_federation_is_refused(up):
 
 def test_a_member_that_died_is_named_and_holds_up_nobody(up):
     checkout, _ = up
-    stopped = [
-        process
-        for process in looking.processes(checkout.environment("test").clusters / "heron")
-        if "kube-apiserver" in process.name()
-    ]
-    for process in stopped:
-        process.suspend()
-    try:
-        with checkout.edited("test", lambda it: it.update(vars={"logLevel": "debug"})):
-            report = checkout.report("up", "test", code=Exit.UNAVAILABLE)
+    with (
+        looking.frozen(checkout),
+        checkout.edited("test", lambda it: it.update(vars={"logLevel": "debug"})),
+    ):
+        report = checkout.report("up", "test", code=Exit.UNAVAILABLE)
         settings = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": "settings", "namespace": "beacon"},
         }
         served = checkout.api("test", "tern").get(settings)["data"]
-    finally:
-        for process in stopped:
-            process.resume()
 
     assert report["clusters"]["heron"]["unreachable"]
     assert report["clusters"]["tern"]["failed"] == 0
