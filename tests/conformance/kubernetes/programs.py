@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -204,7 +205,8 @@ class Engine:
             "LANG": "C.UTF-8",
             "KUBECONFIG": os.devnull,
             "PULUMI_HOME": str(home),
-            "PULUMI_BACKEND_URL": f"file://{backend}",
+            # As environments have it: a kill would leave the sidecar files of attributes cut off.
+            "PULUMI_BACKEND_URL": f"file://{backend}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": "conformance",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
@@ -218,7 +220,7 @@ class Engine:
 
     @property
     def _backend(self):
-        return Path(self.variables["PULUMI_BACKEND_URL"].removeprefix("file://"))
+        return Path(urlsplit(self.variables["PULUMI_BACKEND_URL"]).path)
 
     def call(self, folder, *words):
         """Runs the engine in a project's folder."""
