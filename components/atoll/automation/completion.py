@@ -1,4 +1,4 @@
-"""What a shell offers for the words of a command: environments, clusters, groups, processes.
+"""What a shell offers for the words of a command: environments, clusters, processes.
 
 Names are read from the inventory's files as they are: one that is being written is complete in no other sense. Whatever
 cannot be read offers nothing; an error would land in the middle of somebody's prompt.
@@ -55,12 +55,6 @@ def clusters(ctx: typer.Context) -> Iterable[str]:
 def clusters_and_plane(ctx: typer.Context) -> Iterable[str]:
     """The clusters and the control plane."""
     return [CONTROL_PLANE, *_declared(ctx, "clusters")]
-
-
-@_offered
-def clusters_and_groups(ctx: typer.Context) -> Iterable[str]:
-    """The clusters and the groups of the environment that stands before; `all` is every cluster."""
-    return ["all", *_declared(ctx, "clusters"), *_declared(ctx, "groups")]
 
 
 @_offered

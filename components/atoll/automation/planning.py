@@ -138,14 +138,14 @@ def up(environment: Environment, screen: Screen, wish: Wish, turn: Turn | None =
     """
     if wish.plan and wish.forget:
         raise ArgsError("up: found --plan and --forget; expected one of them (to forget is in no plan)")
-    how: Callable[[Engine, Listener], int] = Engine.up
     inventory = running.declared(environment)
+    how: Callable[[Engine, Listener], int] = Engine.up
     if wish.plan:
         file, found = wish.plan, Plan.read(wish.plan, environment.name)
         how = _Application(environment, inventory, found, file, wish.confirmed)
     elif inventory.protect:
-        how = _Guard(environment, (*wish.confirmed, wish.forget))
-    return running.up(environment, screen, forget=wish.forget, how=how, turn=turn)
+        how = _Guard(environment.name, [each for each in (*wish.confirmed, wish.forget) if each])
+    return running.up(environment, inventory, screen, forget=wish.forget, how=how, turn=turn)
 
 
 @dataclass(frozen=True)
@@ -212,9 +212,9 @@ class _Preview:
 
 @dataclass(frozen=True)
 class _Guard:
-    """Looks what would be lost before anything is."""
+    """Looks what would be lost from an environment, told by its name, before anything is."""
 
-    environment: Environment
+    environment: str
     confirmed: Sequence[str]
 
     def __call__(self, engine: Engine, listen: Listener) -> int:
@@ -228,18 +228,15 @@ class _Guard:
             kept.extend(_KEPT.findall(entry.text))
             listen(entry)
 
-        # What is still declared is protected again by this very run.
-        engine.unprotect(guarding.released(engine.state(), self.confirmed), listen)
-        with _folder(self.environment) as folder:
-            code, _ = engine.plan(folder / "engine.json", look)
-            if kept:
-                guarding.refuse_kept(self.environment.name, kept)
-            if code:
-                return code
-            guarding.refuse(
-                self.environment.name, map(reports.change, events.changes(results)), self.confirmed
-            )
-        # Not by that plan: what was not known then, such as a token of a new member, would be against it.
+        if self.confirmed:
+            # What is still declared is protected again by this very run.
+            engine.unprotect(guarding.released(engine.state(), self.confirmed), listen)
+        code = engine.preview(look)
+        if kept:
+            guarding.refuse_kept(self.environment, kept)
+        if code:
+            return code
+        guarding.refuse(self.environment, map(reports.change, events.changes(results)), self.confirmed)
         return engine.up(listen)
 
 

@@ -20,19 +20,19 @@ from atoll.host import Environment
 from atoll.platform import CONTROL_PLANE, Inventory, load, preflight
 
 
-def up(
+def up(  # noqa: PLR0913 - what is wished of it is three of them
     environment: Environment,
+    inventory: Inventory,
     screen: Screen,
     *,
-    forget: str = "",
-    how: Callable[[Engine, Listener], int] = Engine.up,
-    turn: Turn | None = None,
+    forget: str,
+    how: Callable[[Engine, Listener], int],
+    turn: Turn | None,
 ) -> Report:
-    """Makes the environment fit its inventory; one dead cluster does not hold up the others.
+    """Makes the environment fit its inventory (`declared`); one dead cluster does not hold up the others.
 
     A member to `forget` is taken out without being asked. `how` is what the engine does.
     """
-    inventory = declared(environment)
     leaving.refuse_declared(inventory, forget)
     turn = turn or Turn()
     with turn.held(environment, "up"):

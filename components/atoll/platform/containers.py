@@ -15,31 +15,30 @@ SECTION = "containers"
 
 def problems(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:
     """What is wrong beyond the shape of the values; `whole` are the containers that nothing was left out of."""
-    built = sorted(name for name, image in declared.images.items() if image.from_ is None)
     for name in whole:
-        path, text = (SECTION, name, "image"), declared.containers[name].image
-        asked = image_values.used(text)
-        if not asked:
-            try:
-                ImageRef.parse(text)
-            except ArgsError as error:
-                yield path, str(error)
-            continue
-        unknown = [problem for _, problem in image_values.problems(text, sorted(declared.images))]
-        if unknown:
-            yield path, unknown[0]
-        elif text != _whole(text):
-            yield (
-                path,
-                f"found {shown(text)}; expected ${{images.NAME.ref}} and nothing else, or one by its digest",
-            )
-        elif not asked <= set(built):
-            # Its login would be one that no builder knows.
-            yield (
-                path,
-                f"found {shown(text)}, which is copied; expected one that is built here: {choice(built)}",
-            )
+        if problem := _image(declared.containers[name].image, declared):
+            yield (SECTION, name, "image"), problem
     yield from _shared(declared, whole)
+
+
+def _image(text: str, declared: Declaration) -> str | None:
+    """What is wrong with what a container runs."""
+    asked = image_values.used(text)
+    if not asked:
+        try:
+            ImageRef.parse(text)
+        except ArgsError as error:
+            return str(error)
+        return None
+    for _, unknown in image_values.problems(text, sorted(declared.images)):
+        return unknown
+    if text != _whole(text):
+        return f"found {shown(text)}; expected ${{images.NAME.ref}} and nothing else, or one by its digest"
+    built = sorted(name for name, image in declared.images.items() if image.from_ is None)
+    if not asked <= set(built):
+        # Its login would be one that no builder knows.
+        return f"found {shown(text)}, which is copied; expected one that is built here: {choice(built)}"
+    return None
 
 
 def resolved(declared: Mapping[str, Container]) -> dict[str, inventory.Container]:
