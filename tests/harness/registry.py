@@ -117,6 +117,8 @@ class Door:
 
     def __init__(self, port: int, after: int, then: Callable[[], None]) -> None:
         self._port, self._left, self._then = port, after, then
+        self.is_done = threading.Event()
+        """Set once that was done."""
         self._lock = threading.Lock()
         door = self
 
@@ -148,6 +150,7 @@ class Door:
             before, self._left = self._left, self._left - size
             if before > 0 >= self._left:
                 self._then()
+                self.is_done.set()
 
 
 def _pass(source: socket.socket, target: socket.socket, count: Callable[[int], None]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from atoll.automation import checkpoints, sealing
 from atoll.core.errors import IntegrityError
 from harness.processes import bare
+from harness.waiting import until
 
 TEXT = json.dumps({"checkpoint": {"latest": {"resources": [{"urn": "u" * 400}]}}})
 TORN = TEXT[:200]
@@ -44,7 +45,7 @@ def _copy(number):
 def test_the_copy_of_the_step_before_takes_the_place(environment, write, torn):
     write(NOW, torn)
     write(BEFORE, _copy(1))
-    write(AFTER_A_RUN.format(2), _copy(2), since=60)
+    write(AFTER_A_RUN.format(2), _copy(2), since=-60)
 
     assert checkpoints.mend(environment) == (
         "environment e: found its state cut off, and took the copy of 1970-01-12 13:46:40 UTC instead"
@@ -85,3 +86,56 @@ def test_a_whole_state_and_none_at_all_stay(environment, write):
     path = write(NOW, TEXT)
     assert checkpoints.mend(environment) == ""
     assert path.read_text() == TEXT
+
+
+def _replaced(path, content):
+    """As the engine writes: a new file takes the name."""
+    beside = path.with_name("beside")
+    beside.write_text(content)
+    beside.replace(path)
+
+
+def _full(path, before):
+    """What a full disk leaves of a step of the engine: neither the state nor the copy of the one before is whole."""
+    _replaced(before, "")
+    _replaced(path, TORN)
+
+
+@pytest.fixture
+def seconds(environment):
+    """The second names that there are of the state."""
+    return lambda: sorted(path for path in environment.state.glob("*.json*"))
+
+
+def test_the_last_whole_state_of_a_first_run_on_a_disk_that_fills_up_takes_the_place(
+    environment, write, seconds
+):
+    path, before = write(NOW, _copy(1)), write(BEFORE, "")
+    with checkpoints.Keeper(environment):
+        _replaced(path, _copy(2))
+        until(lambda: any(name.read_text() == _copy(2) for name in seconds()), "the second state is kept", 10)
+        _full(path, before)
+
+    assert checkpoints.mend(environment)
+    assert path.read_text() == _copy(2)
+
+
+def test_what_was_there_when_an_engine_began_is_kept_and_of_a_whole_state_nothing_stays(
+    environment, write, seconds
+):
+    path, before = write(NOW, _copy(1)), write(BEFORE, "")
+    with checkpoints.Keeper(environment):
+        _full(path, before)
+    assert [name.read_text() for name in seconds()] == [_copy(1)]
+
+    _replaced(path, _copy(2))
+    with checkpoints.Keeper(environment):
+        pass
+    assert seconds() == []
+
+
+def test_without_a_state_nothing_is_kept(environment, seconds):
+    with checkpoints.Keeper(environment):
+        pass
+
+    assert seconds() == []

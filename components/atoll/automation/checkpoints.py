@@ -4,18 +4,73 @@ The engine gives a file of its state the name also where the disk took only the 
 its power may lose the end of what was written last.
 
 Source: WriteAll and Writer.Write in google/go-cloud, blob/blob.go (the digest is of what was to be written);
-saveCheckpoint in pulumi/pulumi, pkg/backend/diy/state.go (a copy of the state before goes beside it, as .bak).
+saveCheckpoint in pulumi/pulumi, pkg/backend/diy/state.go (a copy of the state before goes beside it, as .bak: a full disk
+cuts off both, and a first run has no other).
 """
 
+import contextlib
 import json
+import os
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from atoll.automation import locks, sealing
 from atoll.core import files
 from atoll.core.errors import IntegrityError
 from atoll.host import Environment, remains
+
+_EVERY = 0.2
+"""How often a state is looked at while an engine writes it, in seconds."""
+
+
+class Keeper:
+    """Gives each whole state that the engine writes a second name, while the block runs.
+
+    The engine replaces its file, so that a second name keeps what was there; and it takes no room, which a full disk has
+    not. It stays after a run whose last state is not whole.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._kept, self._second = sealing.kept(environment), _second(environment)
+        self._trial = self._second.with_name(f"{self._second.name}.trial")
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="keeper", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._look()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end.set()
+        self._thread.join()
+        if self._look():
+            self._second.unlink()
+
+    def _follow(self) -> None:
+        while not self._end.wait(_EVERY):
+            self._look()
+
+    def _look(self) -> bool:
+        """Returns whether the state as it is now is whole and has its second name."""
+        # A disk that is broken otherwise, or a state that is not there yet, has none.
+        with contextlib.suppress(OSError):
+            if self._second.exists() and self._second.samefile(self._kept):
+                return True
+            os.link(self._kept, self._trial)
+            try:
+                if _whole(self._trial) is not None:
+                    self._trial.replace(self._second)
+                    return True
+            finally:
+                self._trial.unlink(missing_ok=True)
+        return False
 
 
 def mend(environment: Environment) -> str:
@@ -48,15 +103,22 @@ def mend(environment: Environment) -> str:
 
 
 def _copies(environment: Environment) -> Iterator[Path]:
-    """The engine's copies of the state, the newest first: the one of the step before, then those of whole runs."""
+    """Copies of the state, the newest first: those of the steps before and those of whole runs."""
     kept = sealing.kept(environment)
-    yield kept.with_name(f"{kept.name}.bak")
     runs = environment.state / ".pulumi"
-    whole = [
+    found = [
+        _second(environment),
+        kept.with_name(f"{kept.name}.bak"),
         *(runs / "history" / sealing.PROJECT / environment.name).glob("*.checkpoint.json"),
         *(runs / "backups" / sealing.PROJECT / environment.name).glob("*.json"),
     ]
-    yield from sorted(whole, key=lambda path: path.stat().st_mtime, reverse=True)
+    there = [path for path in found if path.exists()]
+    yield from sorted(there, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _second(environment: Environment) -> Path:
+    """The second name of a state while it is written."""
+    return environment.state / "whole.json"
 
 
 def _whole(path: Path) -> str | None:

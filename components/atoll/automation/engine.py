@@ -1,5 +1,6 @@
 """The Pulumi engine as Atoll runs it: in a process group of its own, its events read as they come."""
 
+import contextlib
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from atoll.automation import events, locks, sealing, started, unfinished, unopened
+from atoll.automation import checkpoints, events, locks, sealing, started, unfinished, unopened
 from atoll.automation.events import Message, Reader, Severity
 from atoll.automation.following import Follower, Listener
 from atoll.automation.interruption import EngineEnded
@@ -291,7 +292,8 @@ class Engine:
         while True:
             self._wait_for_others(listen)
             try:
-                return self._operated(words, listen, reader or Reader(), spoken, preview=preview)
+                with contextlib.nullcontext() if self._elsewhere else checkpoints.Keeper(self._environment):
+                    return self._operated(words, listen, reader or Reader(), spoken, preview=preview)
             except LockedError as error:
                 self._turn.wait(error)
 

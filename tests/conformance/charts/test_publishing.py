@@ -219,6 +219,7 @@ def test_a_registry_that_is_killed_in_the_middle_of_a_push_has_the_version_after
     door = Door(own.port, after, own.kill)
     with pytest.raises(UnavailableError) as raised:
         publishing.publish(runner, large, _of(own, door.host))
+    assert door.is_done.wait(30)
     own.start()
     made = publishing.publish(runner, large, _of(own, door.host))
     door.close()

@@ -215,6 +215,7 @@ def test_a_registry_that_dies_in_the_middle_is_one_line_and_the_next_run_complet
             copying.copy(side, target, digest, said.append)
         assert "\n" not in str(told.value)
         assert said[-1].endswith("blob 3 of 3")
+        assert door.is_done.wait(30)
     finally:
         door.close()
     other.start()
