@@ -32,6 +32,8 @@ def _lines(declared: Declaration, inventory: Inventory) -> Iterator[str]:
     loose = [name for name in declared.clusters if not groups.precedence(name)]
     plane = inventory.control_plane.driver
     yield f"{_id(CONTROL_PLANE)}{{{{{_text(CONTROL_PLANE, plane)}}}}}"
+    if host := inventory.control_plane.cluster:
+        yield f"{_id(CONTROL_PLANE)} -.- {_id('cluster', host)}"
     yield f"{_id(CONTROL_PLANE)} --> {_id('group', EVERYWHERE)}"
     yield f"{_id('group', EVERYWHERE)}([{_text(EVERYWHERE)}])"
     for name, group in declared.groups.items():

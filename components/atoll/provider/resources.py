@@ -8,6 +8,7 @@ from atoll.core.effect import Effect
 from atoll.core.errors import ArgsError
 
 EFFECTS = {
+    "ChartControlPlane": "atoll.federation.chart.effects:ChartControlPlane",
     "ChartPublication": "atoll.provider.charts:publication",
     "ChartValues": "atoll.charts.release_effects:ChartValues",
     "CopiedImage": "atoll.registry.copy_effects:CopiedImage",
