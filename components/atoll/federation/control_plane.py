@@ -115,7 +115,7 @@ class ControlPlane(Component):
             )
         inputs = {
             "name": self.name,
-            "access": pulumi.Output.secret(args["cluster"]),
+            "cluster": pulumi.Output.secret(args["cluster"]),
             "endpoint": args["endpoint"].rstrip("/"),
             "namespace": args.get("namespace", NAMESPACE),
             "replicas": args.get("replicas", REPLICAS),

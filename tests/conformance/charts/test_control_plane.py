@@ -49,7 +49,7 @@ def inputs(kubeconfig):
     """What the component asks for: nothing answers at the address, and it is waited for as short as can be."""
     return {
         "name": "control-plane",
-        "access": kubeconfig,
+        "cluster": kubeconfig,
         "endpoint": "https://127.0.0.1:1",
         "namespace": f"plane{next(_COUNTER)}-{os.getpid()}",
         "replicas": 3,

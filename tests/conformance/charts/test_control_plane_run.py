@@ -59,7 +59,7 @@ def plane(kubeconfig):
     (port,) = _ports(1)
     return {
         "name": "control-plane",
-        "access": kubeconfig,
+        "cluster": kubeconfig,
         "endpoint": f"https://127.0.0.1:{port}",
         "namespace": f"run-{os.getpid()}",
         "replicas": 1,

@@ -114,7 +114,7 @@ class ChartControlPlane(Effect):
 
 
 def _host(inputs: Values) -> Api:
-    return Api(Kubeconfig.read(inputs["access"]))
+    return Api(Kubeconfig.read(inputs["cluster"]))
 
 
 def _settings(inputs: Values) -> Settings:
