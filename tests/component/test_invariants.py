@@ -13,6 +13,7 @@ _SECRET_OUTPUTS = {
     "LocalCluster": {"access"},
     "ExistingCluster": {"access"},
     "LocalControlPlane": {"access"},
+    "ChartControlPlane": {"access"},
     "MemberAccess": {"token", "impersonatorToken"},
     "SealedSecret": {"data"},
     "PullSecret": {"data"},
@@ -23,7 +24,7 @@ _ALONE = {"SealedSecret", "PullSecret", "ChartPublication", "RenderedChart"}
 
 
 _HOLDING = {
-    *("LocalControlPlane", "LocalCluster", "ExistingCluster", "KmsKey"),
+    *("ChartControlPlane", "LocalControlPlane", "LocalCluster", "ExistingCluster", "KmsKey"),
     *("LocalRegistry", "EcrRegistry", "OciRepository", "EcrRepository"),
 }
 """What holds data, and goes by nobody's mistake where the environment is protected. A member's Cluster object does too."""
@@ -40,7 +41,13 @@ def _existing(values):
     reef |= {"driver": "kubeconfig", "kubeconfig": {"file": "r.yaml"}}
 
 
-_EDITS = {"existing": _existing, "sealed": sealing.add}
+def _by_chart(values):
+    """The control plane is one of the clusters' guest."""
+    endpoint = "https://karmada.example.com:5443"
+    values["controlPlane"] = {"driver": "chart", "cluster": "reef", "endpoint": endpoint}
+
+
+_EDITS = {"chart": _by_chart, "existing": _existing, "sealed": sealing.add}
 
 
 @pytest.fixture(params=[*environments.NAMES, *_EDITS])
@@ -85,8 +92,8 @@ def test_a_provider_has_a_kubeconfig_of_ours_and_a_constant_identifier(record):
         assert [urn.rpartition("::")[2] for urn in each.request.replace_with]
 
 
-def test_objects_go_with_a_local_plane_and_stay_with_an_existing_one(record):
-    plane = record.of_type(":LocalControlPlane")
+def test_objects_go_with_a_plane_of_ours_and_stay_with_an_existing_one(record):
+    plane = [*record.of_type(":LocalControlPlane"), *record.of_type(":ChartControlPlane")]
     for each in _kubernetes(record):
         kept = not plane or each.type.endswith(":Cluster")
         assert each.request.deletedWith == ("" if kept else plane[0].urn)

@@ -18,7 +18,7 @@ from atoll.kubernetes import Api, ApiError, Kubeconfig
 from atoll.platform import CONTROL_PLANE, Inventory
 
 _LOCAL = {"LocalCluster", "LocalControlPlane"}
-_CLUSTERS = {*_LOCAL, "ExistingCluster"}
+_CLUSTERS = {*_LOCAL, "ChartControlPlane", "ExistingCluster"}
 """The resources that stand for one cluster."""
 PLANE, _MEMBER = "control-plane", "member"
 _CONNECT_SECONDS, _READ_SECONDS = 1.0, 3.0
@@ -159,7 +159,10 @@ def _path(environment: Environment, name: str, settings: Any) -> Path:
     """Where the kubeconfig is; that of an existing cluster is reduced to its one context."""
     if settings.driver == "local":
         return environment.clusters / name / "pki" / "admin.kubeconfig"
-    path = files.folder(environment.folder / "kubeconfigs") / f"{name}.kubeconfig"
+    path = environment.kubeconfig(name)
+    if settings.kubeconfig is None:
+        # That of a control plane by its chart is written when it is brought up or looked at.
+        return path
     source = Path(settings.kubeconfig.file).expanduser()
     source = source if source.is_absolute() else environment.project / source
     if source.exists():

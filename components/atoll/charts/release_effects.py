@@ -1,28 +1,23 @@
 """What stands behind a release: whether a chart takes its values, and whether the objects that helm made are as it did."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from atoll.charts import contents, source, values
+from atoll.charts import contents, drifting, source, values
 from atoll.charts.access import Logins
 from atoll.charts.contents import Contents
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import ArgsError, AtollError, NotReadyError
 from atoll.helm import Chart, Helm, Release, latest
-from atoll.kubernetes import Api, ApiError, Kubeconfig, documents
+from atoll.kubernetes import Api, Kubeconfig, documents
 from atoll.kubernetes.client import LOOK_SECONDS
 
 _MANAGER = "helm"
 """The field manager of helm 4. Source: helm.sh/helm/v4/pkg/kube/client.go, getManagedFieldsManager."""
 _LABEL = "app.kubernetes.io/managed-by"
 _ANNOTATION = "meta.helm.sh/release-"
-_SERVER_SIDE = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid"})
-_PARALLEL = 16
-_SHOWN = 3
 
 
 class ChartValues(Effect):
@@ -111,10 +106,10 @@ class ReleasedObjects(Effect):
         api = Api(Kubeconfig.read(inputs["access"]))
         release = _release(api, inputs)
         objects = _objects(release)
-        for manifest, drift in _looked(api, objects):
+        for manifest, drift in drifting.looked(api, objects, _MANAGER):
             if drift:
                 context.report(f"putting back {drift}")
-                api.apply(_body(api, manifest), manager=_MANAGER, force=True)
+                api.apply(drifting.body(api, manifest), manager=_MANAGER, force=True)
         return Outcome(f"{release.namespace}/{release.name}", {"objects": len(objects)})
 
     def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002 - the protocol's
@@ -126,7 +121,7 @@ class ReleasedObjects(Effect):
         if release is None:
             return None
         objects = _objects(release)
-        drifted = [drift for _, drift in _looked(api, objects) if drift]
+        drifted = [drift for _, drift in drifting.looked(api, objects, _MANAGER) if drift]
         return Seen({**inputs, "drifted": drifted}, {"objects": len(objects)})
 
     def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002 - the protocol's
@@ -170,48 +165,3 @@ def _objects(release: Release) -> list[Values]:
         marks = {f"{_ANNOTATION}name": release.name, f"{_ANNOTATION}namespace": release.namespace}
         metadata["annotations"] = {**(metadata.get("annotations") or {}), **marks}
     return found
-
-
-def _looked(api: Api, objects: list[Values]) -> Iterator[tuple[Values, str]]:
-    """Each object with what drifted of it; empty where nothing did."""
-    with ThreadPoolExecutor(_PARALLEL) as threads:
-        yield from zip(objects, threads.map(lambda each: _drift(api, each), objects), strict=True)
-
-
-def _drift(api: Api, manifest: Values) -> str:
-    """What a live object lacks of what helm would make of it now, told by a dry run of that."""
-    body = _body(api, manifest)
-    metadata = body["metadata"]
-    label = f"{body['kind']} {'/'.join(filter(None, (metadata.get('namespace'), metadata['name'])))}"
-    live = api.get(body)
-    if live is None:
-        return f"{label}: gone"
-    try:
-        wanted = api.apply(body, manager=_MANAGER, force=True, dry_run=True)
-    except ApiError as error:
-        return f"{label}: cannot be put back ({error})"
-    paths = list(_differences(_plain(wanted), _plain(live), ""))
-    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-    return f"{label}: {', '.join(paths[:_SHOWN])}{more}" if paths else ""
-
-
-def _body(api: Api, manifest: Values) -> Values:
-    kind = api.resource(manifest["apiVersion"], manifest["kind"])
-    if kind is None or kind.namespaced:
-        return manifest
-    metadata = {key: value for key, value in manifest["metadata"].items() if key != "namespace"}
-    return {**manifest, "metadata": metadata}
-
-
-def _plain(found: Values) -> Values:
-    """An object without what the server counts by itself."""
-    metadata = {key: value for key, value in found["metadata"].items() if key not in _SERVER_SIDE}
-    return {key: value for key, value in found.items() if key != "status"} | {"metadata": metadata}
-
-
-def _differences(wanted: Any, live: Any, path: str) -> Iterator[str]:
-    if isinstance(wanted, dict) and isinstance(live, dict):
-        for key in sorted(wanted.keys() | live.keys()):
-            yield from _differences(wanted.get(key), live.get(key), f"{path}.{key}" if path else str(key))
-    elif wanted != live:
-        yield path

@@ -1,6 +1,7 @@
 """Certificates: one authority, leafs under it, keys; all of it from `cryptography`.
 
-Keys are EC P-256; only a service account's key is RSA, since Kubernetes signs tokens with RS256.
+Keys are EC P-256; only a service account's key is RSA, since Kubernetes signs tokens with RS256. A leaf may be of such a
+key: Karmada's chart has one for both.
 """
 
 import ipaddress
@@ -92,10 +93,10 @@ def _self_signed(common_name: str, key: ec.EllipticCurvePrivateKey, now: datetim
     return Pair(certificate.public_bytes(serialization.Encoding.PEM), _private(key))
 
 
-def leaf(issuer: Pair, subject: Subject, *, now: datetime | None = None) -> Pair:
-    """A new certificate under the authority, with a new key."""
+def leaf(issuer: Pair, subject: Subject, *, now: datetime | None = None, key_pem: bytes = b"") -> Pair:
+    """A new certificate under the authority, with a new key unless there is one, PEM (EC or RSA)."""
     parent = x509.load_pem_x509_certificate(issuer.certificate)
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = _key(key_pem) if key_pem else ec.generate_private_key(ec.SECP256R1())
     uses = [ExtendedKeyUsageOID.CLIENT_AUTH] + ([ExtendedKeyUsageOID.SERVER_AUTH] if subject.hosts else [])
     builder = (
         _builder(_name(subject), parent.subject, key.public_key(), _life(LEAF_LIFE, now))
@@ -165,6 +166,12 @@ def _host(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
+def _key(pem: bytes) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    return cast(
+        "ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey", serialization.load_pem_private_key(pem, None)
+    )
+
+
 def _signer(issuer: Pair) -> ec.EllipticCurvePrivateKey:
     return cast("ec.EllipticCurvePrivateKey", serialization.load_pem_private_key(issuer.key, None))
 
@@ -175,7 +182,10 @@ def _life(length: timedelta, now: datetime | None) -> Validity:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, life: Validity
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
+    life: Validity,
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()

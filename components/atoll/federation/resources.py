@@ -7,6 +7,18 @@ import pulumi
 from atoll.core.component import Resource
 
 
+class ChartControlPlane(Resource):
+    """A Karmada control plane by its own Helm chart on a cluster."""
+
+    outputs: ClassVar[tuple[str, ...]] = ("access", "identifier")
+    access: pulumi.Output[str]
+    """A kubeconfig with credentials inside; secret."""
+    endpoint: pulumi.Output[str]
+    """The address of the API server, as it is given."""
+    identifier: pulumi.Output[str]
+    """The UID of kube-system."""
+
+
 class LocalControlPlane(Resource):
     """A Karmada control plane as processes of this machine."""
 

@@ -133,6 +133,10 @@ class Environment:
         """Data, keys and kubeconfigs of the local clusters, a folder each."""
         return self.folder / "clusters"
 
+    def kubeconfig(self, name: str) -> Path:
+        """Where the kubeconfig of a cluster is that is not one of this machine's processes; it may not be there yet."""
+        return files.folder(self.folder / "kubeconfigs") / f"{name}.kubeconfig"
+
     @property
     def cluster_names(self) -> list[str]:
         """The local clusters that were begun here, sorted."""

@@ -66,13 +66,13 @@ class Platform:
     """All components of one environment, each keyed by its name in the inventory."""
 
     def __init__(self, declared: inventory.Inventory) -> None:
-        self.control_plane = ControlPlane(
-            inventory.CONTROL_PLANE, _control_plane(declared.control_plane, protect=declared.protect)
-        )
         self.clusters = {
             name: Cluster(name, _cluster(settings, protect=declared.protect))
             for name, settings in declared.clusters.items()
         }
+        self.control_plane = ControlPlane(
+            inventory.CONTROL_PLANE, self._control_plane(declared.control_plane, protect=declared.protect)
+        )
         self.members = {
             name: Member(name, self._member(name, settings, protect=declared.protect))
             for name, settings in declared.clusters.items()
@@ -143,6 +143,13 @@ class Platform:
             "images": {name: {"ref": each.ref} for name, each in self._named.items()},
             "keys": {name: {"alias": key.alias, "arn": key.arn} for name, key in self.keys.items()},
         }
+
+    def _control_plane(self, settings: inventory.ControlPlane, *, protect: bool) -> ControlPlaneArgs:
+        args = ControlPlaneArgs(driver=ControlPlaneDriver(settings.driver), protect=protect)
+        _point(args, settings.kubeconfig)
+        if settings.cluster:
+            args["cluster"] = self.clusters[settings.cluster].access
+        return args | cast("ControlPlaneArgs", dict(settings.settings))
 
     def _member(self, name: str, settings: inventory.Cluster, *, protect: bool) -> MemberArgs:
         args = MemberArgs(
@@ -351,12 +358,6 @@ def _kept(declared: inventory.Inventory, settings: inventory.SealedSecret) -> pu
     """Values that were made here are in the state alone, and lost with it."""
     is_kept = declared.protect and settings.generated
     return pulumi.ResourceOptions(protect=True) if is_kept else None
-
-
-def _control_plane(settings: inventory.ControlPlane, *, protect: bool) -> ControlPlaneArgs:
-    args = ControlPlaneArgs(driver=ControlPlaneDriver(settings.driver), protect=protect)
-    _point(args, settings.kubeconfig)
-    return args
 
 
 def _cluster(settings: inventory.Cluster, *, protect: bool) -> ClusterArgs:

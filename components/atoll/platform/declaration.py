@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from atoll.platform.values import (
+    Address,
     Bucket,
     ChartField,
     Drivers,
@@ -26,6 +27,7 @@ from atoll.platform.values import (
     Name,
     Nodes,
     Operations,
+    PlaneDrivers,
     Platform,
     Plugins,
     Pointer,
@@ -33,9 +35,11 @@ from atoll.platform.values import (
     Priority,
     Published,
     RegistryKinds,
+    Replicas,
     Rotation,
     SealedValues,
     SecretSources,
+    Size,
     Tag,
     Text,
     Window,
@@ -59,10 +63,21 @@ class Kubeconfig(Declared):
 
 
 class ControlPlane(Declared):
-    """The Karmada control plane of the environment."""
+    """The Karmada control plane of the environment: what comes after `kubeconfig` is of the driver `chart` alone.
 
-    driver: Drivers
+    `cluster` is the one that the chart is put onto, `endpoint` the address that its API server is reached by.
+    """
+
+    driver: PlaneDrivers
     kubeconfig: Kubeconfig | None = None
+    cluster: Name | None = None
+    endpoint: Address | None = None
+    namespace: Name | None = None
+    replicas: Replicas | None = None
+    storage_class: Name | None = None
+    storage_size: Size | None = None
+    values: dict[str, Any] | None = None
+    timeout: Duration | None = None
 
 
 class Kms(Declared):

@@ -63,6 +63,8 @@ def _drawn(declared: Declaration, inventory: Inventory) -> Iterator[Node | Edge]
     plane = Node((CONTROL_PLANE,), Kind.CONTROL_PLANE, CONTROL_PLANE, inventory.control_plane.driver)
     everywhere = ("group", EVERYWHERE)
     yield plane
+    if host := inventory.control_plane.cluster:
+        yield Edge(plane.key, ("cluster", host), delivers=True)
     yield Edge(plane.key, everywhere)
     yield Node(everywhere, Kind.GROUP, EVERYWHERE)
     for name, group in declared.groups.items():

@@ -39,6 +39,10 @@ class ControlPlane:
 
     driver: str
     kubeconfig: Kubeconfig | None = None
+    cluster: str = ""
+    """The cluster that a chart is put onto."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What a chart is told, as `ControlPlaneArgs` has it."""
 
 
 @dataclass(frozen=True)
@@ -306,7 +310,7 @@ class Inventory:
             REGISTRY: local,
             buildkit.PROGRAM: builds,
             buildkit.PLUGIN: bool(self.images),
-            "helm": bool(self.releases or self.publications),
+            "helm": bool(self.releases or self.publications or self.control_plane.cluster),
         }
         asked = {DOCKER for _ in self.containers} | {f"{PLUGIN}{name}" for name in self.plugins}
         return (*(name for name, is_used in wanted.items() if is_used), *sorted(asked))

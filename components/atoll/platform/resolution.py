@@ -13,6 +13,7 @@ from atoll.platform import (
     keys,
     manifests,
     namespaces,
+    planes,
     publications,
     registries,
     releases,
@@ -107,8 +108,7 @@ def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
         *containers.problems(declared, _whole(parsed).containers),
     ]
     if parsed.whole("controlPlane"):
-        plane = declared.control_plane
-        findings += checks.driven(("controlPlane",), plane.driver, plane.kubeconfig)
+        findings += planes.problems(declared.control_plane, known["clusters"])
     if parsed.whole("kms"):
         findings += checks.kept(declared.kms)
     if declared.state and parsed.whole("kms") and parsed.whole("state"):
@@ -163,7 +163,10 @@ class _Resolver:
             environment=environment,
             project=project,
             control_plane=ControlPlane(
-                str(plane.driver), self._kubeconfig(("controlPlane",), plane.kubeconfig)
+                str(plane.driver),
+                self._kubeconfig(("controlPlane",), plane.kubeconfig),
+                plane.cluster or "",
+                planes.settings(plane),
             ),
             clusters=clusters,
             groups=self._groups.members,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
@@ -58,10 +58,18 @@ class Plugin(StrEnum):
 
 
 class Driver(StrEnum):
-    """Who brings a cluster or the control plane."""
+    """Who brings a cluster."""
 
     LOCAL = "local"
     KUBECONFIG = "kubeconfig"
+
+
+class PlaneDriver(StrEnum):
+    """Who brings the control plane."""
+
+    LOCAL = "local"
+    KUBECONFIG = "kubeconfig"
+    CHART = "chart"
 
 
 class Keeper(StrEnum):
@@ -215,6 +223,16 @@ LabelValue = Annotated[
     ),
 ]
 Drivers = Annotated[Driver, Field(strict=False), Expected(choice(Driver), Driver)]
+PlaneDrivers = Annotated[PlaneDriver, Field(strict=False), Expected(choice(PlaneDriver), PlaneDriver)]
+Replicas = Annotated[
+    Literal[1, 3, 5], Expected("1, 3 or 5 (the members of an etcd: an even number of them lives no longer)")
+]
+Size = Annotated[str, Field(pattern=r"^[1-9][0-9]*(Ki|Mi|Gi|Ti|K|M|G|T)$"), Expected("a size, such as 8Gi")]
+Address = Annotated[
+    str,
+    Field(pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$"),
+    Expected("an address, such as https://karmada.example.com:5443"),
+]
 Keepers = Annotated[Keeper, Field(strict=False), Expected(choice(Keeper), Keeper)]
 Plugins = Annotated[Plugin, Field(strict=False), Expected(choice(Plugin), Plugin)]
 RegistryKinds = Annotated[RegistryKind, Field(strict=False), Expected(choice(RegistryKind), RegistryKind)]

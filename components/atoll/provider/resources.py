@@ -8,6 +8,7 @@ from atoll.core.effect import Effect
 from atoll.core.errors import ArgsError
 
 EFFECTS = {
+    "ChartControlPlane": "atoll.federation.chart.effects:ChartControlPlane",
     "ChartPublication": "atoll.provider.charts:publication",
     "ChartValues": "atoll.provider.charts:values",
     "CopiedImage": "atoll.registry.copy_effects:CopiedImage",
