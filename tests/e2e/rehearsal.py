@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -48,7 +49,7 @@ def run(say: Say, name: str = NAME) -> None:
     inventory = load(ROOT / "stacks", name)
     _refuse(inventory)
     with _stage(say, inventory) as stage:
-        for act in (_bootstrap, _preview, _up, _again, _protected, _down):
+        for act in (_bootstrap, _plan, _up, _again, _protected, _down):
             begin = time.monotonic()
             say(f"{act(stage)} ({time.monotonic() - begin:.0f} s)")
     say("everything that was made for it is gone")
@@ -70,6 +71,11 @@ class Stage:
     def name(self) -> str:
         """The environment."""
         return self.inventory.environment
+
+    @property
+    def plan(self) -> Path:
+        """The file of a plan, which both machines reach."""
+        return self.here.home.parent / "plan.atoll"
 
     def locks(self) -> list[str]:
         """The locks in the bucket."""
@@ -199,15 +205,16 @@ def _bootstrap(stage: Stage) -> str:
     return f"bootstrap: {made['key']} and bucket {made['bucket']}"
 
 
-def _preview(stage: Stage) -> str:
-    shown = stage.here.report("up", stage.name, "--check", code=Exit.CHANGES)
+def _plan(stage: Stage) -> str:
+    """A plan is made on one machine and applied on another."""
+    shown = stage.elsewhere.report("plan", stage.name, "--out", str(stage.plan))
     assert _joined(stage) == set()
-    return f"up --check: {len(shown['changes'])} changes, and nothing made"
+    return f"plan: {len(shown['changes'])} changes, and nothing made"
 
 
 def _up(stage: Stage) -> str:
     """The first run, whose lock in the bucket keeps another machine out."""
-    run = stage.here.start("up", stage.name, "--json")
+    run = stage.here.start("up", stage.name, "--plan", str(stage.plan), "--json")
     until(stage.locks, "the lock is in the bucket", 120)
     engine = [each for each in psutil.Process(run.pid).children(recursive=True) if each.name() == "pulumi"]
     for process in engine:
@@ -221,7 +228,7 @@ def _up(stage: Stage) -> str:
     assert "the stack is currently locked by 1 lock" in refused.stdout + refused.stderr, refused
     assert stage.locks() == []
     assert _joined(stage) == set(stage.inventory.clusters)
-    return f"up: {len(stage.resources())} resources; its lock kept another machine out"
+    return f"up --plan: {len(stage.resources())} resources; its lock kept another machine out"
 
 
 def _again(stage: Stage) -> str:
@@ -233,11 +240,12 @@ def _again(stage: Stage) -> str:
 
 def _protected(stage: Stage) -> str:
     before = stage.resources()
-    refused = stage.here.atoll("down", stage.name, code=Exit.REFUSED)
-    assert stage.resources() == before
+    for words in (("destroy",), ("destroy", "--check"), ("down",)):
+        refused = stage.here.atoll(*words, stage.name, code=Exit.REFUSED)
+        assert stage.resources() == before
     kept = [urn for urn, each in before.items() if each.get("protect")]
     assert kept
-    return f"down: refused, {len(kept)} resources are protected: {refused.stderr.strip()}"
+    return f"destroy and down: refused, {len(kept)} resources are protected: {refused.stderr.strip()}"
 
 
 def _down(stage: Stage) -> str:

@@ -27,13 +27,26 @@ def listening(folder):
     }
 
 
-def test_two_environments_come_up_at_once_and_one_ends_without_the_other(up):
+def _assert_nothing_is_left(checkout, name, folder, addresses):
+    assert not folder.exists()
+    assert looking.processes(folder) == []
+    for _, port in addresses:
+        with socket.socket() as probe:
+            # What its clients closed may linger for a minute; nobody listens.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    assert not (checkout.folder / "stacks" / f"Pulumi.{name}.yaml").exists()
+
+
+def test_two_environments_come_up_at_once_and_end_one_after_the_other(up):
     checkout, _ = up
     runs = [checkout.start("up", name) for name in ("test-1", "test-2")]
     said = [run.communicate()[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], said
     folders = [checkout.environment(name).folder for name in ("test", "test-1", "test-2")]
     addresses = [listening(folder) for folder in folders]
+    # The plugins' server of the run before is gone by now: it goes after ten seconds.
+    processes = {each.pid for each in looking.processes(folders[0])}
     before = looking.generations(checkout, "test")
 
     assert all(addresses)
@@ -43,18 +56,19 @@ def test_two_environments_come_up_at_once_and_one_ends_without_the_other(up):
 
     checkout.atoll("down", "test-1")
 
-    assert not folders[1].exists()
-    assert looking.processes(folders[1]) == []
-    for _, port in addresses[1]:
-        with socket.socket() as probe:
-            # What its clients closed may linger for a minute; nobody listens.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-    assert not (checkout.folder / "stacks" / "Pulumi.test-1.yaml").exists()
+    _assert_nothing_is_left(checkout, "test-1", folders[1], addresses[1])
     assert looking.replicas(checkout, "test-2") == {"tern": (2, 2), "heron": (1, 1)}
     assert looking.generations(checkout, "test") == before
+
     checkout.atoll("down", "test-2")
+
+    _assert_nothing_is_left(checkout, "test-2", folders[2], addresses[2])
     assert checkout.run(["git", "status", "--porcelain"]).stdout == ""
+    # The one that was there before stays as it was, up to its processes.
+    assert looking.generations(checkout, "test") == before
+    assert processes <= {each.pid for each in looking.processes(folders[0])}
+    assert listening(folders[0]) == addresses[0]
+    assert checkout.report("up", "test", "--check")["changes"] == []
 
 
 def test_a_karmada_that_runs_is_taken_up_and_left_as_it_was(up):

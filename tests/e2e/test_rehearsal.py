@@ -23,4 +23,11 @@ def test_prod_comes_up_twice_and_goes_down_as_make_rehearse_says(monkeypatch):
         lines = [" ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"])]
     assert not [line for line in lines if short in line]
     begun = [step.partition(":")[0] for step in steps[1:-1]]
-    assert begun == ["bootstrap", "up --check", "up", "up again, from another machine", "down", "down"]
+    assert begun == [
+        "bootstrap",
+        "plan",
+        "up --plan",
+        "up again, from another machine",
+        "destroy and down",
+        "down",
+    ]

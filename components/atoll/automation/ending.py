@@ -2,12 +2,10 @@
 
 import contextlib
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
 
 import psutil
 
-from atoll.automation import preparation
+from atoll.automation import guarding, preparation
 from atoll.automation.show import Screen
 from atoll.automation.turns import Turn
 from atoll.core.errors import AtollError, LockedError, RefusedError, SettingsError
@@ -96,7 +94,7 @@ def _destroy(environment: Environment, screen: Screen, kms: Kms, state: State | 
     way_out = f"Mend it, or leave it as it is: atoll down {environment.name} --force"
     try:
         engine = preparation.prepare(environment, screen, kms, state, turn=turn).engine
-        _refuse_protected(environment, engine.state())
+        guarding.refuse_end(environment.name, engine.state())
         with screen.beating("down"):
             code = engine.destroy(screen.listen)
     except (LockedError, RefusedError):
@@ -111,16 +109,6 @@ def _destroy(environment: Environment, screen: Screen, kms: Kms, state: State | 
         raise AtollError(
             f"{where}: found what lives on elsewhere and could not be cleared (above); expected to clear it first. "
             f"{way_out}"
-        )
-
-
-def _refuse_protected(environment: Environment, resources: Iterable[Mapping[str, Any]]) -> None:
-    """The engine would take away what is not protected before it stops at what is."""
-    found = sorted(each["urn"].rpartition("::")[2] for each in resources if each.get("protect"))
-    if found:
-        raise RefusedError(
-            f"environment {environment.name}: found {', '.join(found)} protected; expected an environment that may go. "
-            f"Whoever means it runs in its shell (atoll env {environment.name}): pulumi state unprotect --all"
         )
 
 

@@ -92,7 +92,10 @@ class Engine:
 
     def state(self) -> list[dict[str, Any]]:
         """The resources of the stack as they were last seen; secrets stay encrypted."""
-        resources: list[dict[str, Any]] = (self.export().get("deployment") or {}).get("resources") or []
+        latest = self._latest()
+        if latest is None:
+            latest = self.export().get("deployment") or {}
+        resources: list[dict[str, Any]] = latest.get("resources") or []
         return resources
 
     def export(self, *, opened: bool = False) -> dict[str, Any]:
@@ -208,15 +211,23 @@ class Engine:
         return EngineEnded(group.ended_by or signal.SIGINT)
 
     def _is_interrupted(self) -> bool:
-        """Whether the state says so; one on this machine is asked without the engine, which takes half a second."""
+        """Whether the state says so."""
         if self._elsewhere:
             return self.has_stack and unfinished.is_any(self.export().get("deployment") or {})
+        return unfinished.is_any(self._latest() or {})
+
+    def _latest(self) -> dict[str, Any] | None:
+        """The deployment of a state on this machine, read without the engine, which takes half a second.
+
+        None of one that is elsewhere, or that nobody can read: that is the engine's to tell of.
+        """
+        if self._elsewhere:
+            return None
         try:
             kept: dict[str, Any] = files.read_json(self._kept, {})
         except ValueError:
-            # A state that nobody can read is the engine's to tell of.
-            return False
-        return unfinished.is_any((kept.get("checkpoint") or {}).get("latest") or {})
+            return None
+        return (kept.get("checkpoint") or {}).get("latest") or {}
 
     def _wait_for_others(self, listen: Listener) -> None:
         """Takes up what the dead left, and waits until no engine is at work, as long as the turn allows.

@@ -66,6 +66,20 @@ def refuse_kept(environment: str, urns: Iterable[str]) -> NoReturn:
     raise _refusal(environment, f"the end of {told}", map(_name, found))
 
 
+def refuse_end(environment: str, resources: Iterable[Mapping[str, Any]]) -> None:
+    """Refuses the end of an environment that has something protected: the engine would take away all else before it stops.
+
+    Raises:
+        RefusedError: a state's `resources` have it; every one is named.
+    """
+    found = sorted(_name(each["urn"]) for each in resources if each.get("protect"))
+    if found:
+        raise RefusedError(
+            f"environment {environment}: found {', '.join(found)} protected; expected an environment that may go. "
+            f"Whoever means it runs in its shell (atoll env {environment}): pulumi state unprotect --all"
+        )
+
+
 def _refusal(environment: str, told: str, names: Iterable[str]) -> RefusedError:
     words = " ".join(f"--confirm {each}" for each in dict.fromkeys(names))
     return RefusedError(

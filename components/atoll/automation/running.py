@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from atoll.automation import events, leaving, looking, preparation, processes, recap, retention
+from atoll.automation import events, guarding, leaving, looking, preparation, processes, recap, retention
 from atoll.automation.engine import Engine
 from atoll.automation.following import Listener
 from atoll.automation.looking import Access
@@ -111,18 +111,24 @@ def refresh(environment: Environment, screen: Screen, turn: Turn | None = None) 
 def destroy(
     environment: Environment, screen: Screen, turn: Turn | None = None, *, check: bool = False
 ) -> Report:
-    """Removes all that the stack holds, or says what would go; the environment's own processes and keys stay."""
+    """Removes all that the stack holds, or says what would go; the environment's own processes and keys stay.
+
+    Raises:
+        RefusedError: something of it is protected.
+    """
     inventory = declared(environment)
 
     def removed(engine: Engine, listen: Listener) -> int:
+        guarding.refuse_end(environment.name, engine.state())
+        if check:
+            return engine.preview_destroy(listen)
         code = engine.destroy(listen)
         leaving.clear_undeclared(environment, inventory, engine.state())
         return code
 
     turn = turn or Turn()
     with turn.held(processes.known(environment), "destroy --check" if check else "destroy"):
-        look = Engine.preview_destroy if check else removed
-        reach, engine_code = _looked(environment, inventory, screen, turn, ("destroy", look))
+        reach, engine_code = _looked(environment, inventory, screen, turn, ("destroy", removed))
     reach.forget_removed()
     report = _told(reach, screen, engine_code)
     return _pending(report, Exit.CHANGES) if check else report
