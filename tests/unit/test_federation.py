@@ -57,6 +57,24 @@ def test_what_nothing_on_the_plane_makes_ready_is_not_awaited_there(manifest):
     assert awaited == (manifest["kind"] in {"Namespace", "ConfigMap"})
 
 
+@pytest.mark.parametrize(
+    ("api_version", "kind", "namespace", "found"),
+    [
+        ("apps/v1", "Deployment", None, "default"),
+        ("apps/v1", "Deployment", "crab", "crab"),
+        ("v1", "Namespace", None, None),
+        ("networking.k8s.io/v1", "NetworkPolicy", None, "default"),
+        # Nobody can tell of what is defined elsewhere, and a kind of that name may live anywhere.
+        ("example.com/v1", "Deployment", None, None),
+    ],
+)
+def test_a_template_says_its_namespace_where_it_certainly_has_one(api_version, kind, namespace, found):
+    metadata = {"name": "crab"} | ({"namespace": namespace} if namespace else {})
+    written = placement.template({"apiVersion": api_version, "kind": kind, "metadata": metadata})
+
+    assert written["metadata"].get("namespace") == found
+
+
 @given(st.lists(st.tuples(KINDS, NAMES, ANY_NAMES), min_size=2, max_size=2, unique=True))
 def test_two_objects_never_get_one_role(pair):
     assume(len({(kind, namespace, name) for kind, namespace, name in pair}) == 2)

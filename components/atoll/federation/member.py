@@ -69,7 +69,8 @@ class Member(Component):
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": self._metadata(name, namespace=CLUSTER_NAMESPACE),
-            "stringData": data,
+            # Secret as a whole, as a provider has it that knows its cluster: a plan may be made before there is one.
+            "stringData": pulumi.Output.secret(data),
         }
         options = self.options(provider=self._plane.kubernetes, deleted_with=self._plane.dies_with)
         return KubernetesObject(self.child(role), manifest, options)

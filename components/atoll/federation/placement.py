@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atoll.core import naming
+from atoll.kubernetes import is_namespaced
 
 Manifest = dict[str, Any]
 Rule = tuple[Sequence[str], Sequence[Mapping[str, Any]]]
@@ -56,8 +57,13 @@ def role(manifest: Manifest) -> str:
 
 
 def template(manifest: Manifest) -> Manifest:
-    """The manifest as it goes onto the plane."""
+    """The manifest as it goes onto the plane.
+
+    It says its namespace where it certainly has one: a plan may be made before there is a plane that fills it in.
+    """
     metadata = dict(manifest["metadata"])
+    if is_namespaced(manifest["apiVersion"], manifest["kind"]):
+        metadata = {**metadata, "namespace": metadata.get("namespace") or "default"}
     labels, annotations = dict(metadata.get("labels") or {}), dict(metadata.get("annotations") or {})
     labels.setdefault(naming.MARK, naming.PACKAGE)
     if manifest["kind"] == "Namespace":

@@ -3,7 +3,7 @@
 from atoll.kubernetes.client import Api, ApiError, UnreachableError
 from atoll.kubernetes.kubeconfig import Kubeconfig
 from atoll.kubernetes.pace import Pace
-from atoll.kubernetes.scopes import probably_namespaced
+from atoll.kubernetes.scopes import is_namespaced, probably_namespaced
 from atoll.kubernetes.texts import documents
 from atoll.kubernetes.watching import Ears, Topic
 
@@ -16,5 +16,6 @@ __all__ = [
     "Topic",
     "UnreachableError",
     "documents",
+    "is_namespaced",
     "probably_namespaced",
 ]
