@@ -337,6 +337,8 @@ def main() -> None:
         _fail(error)
     except OSError as error:
         _fail(of_system(error) or error)
+    finally:
+        interruption.over()
 
 
 def _fail(error: AtollError | OSError) -> NoReturn:

@@ -43,6 +43,12 @@ def listen() -> None:
         signal.signal(signal.SIGHUP, interrupt)
 
 
+def over() -> None:
+    """Minds no interrupt any more: what was to be done is done, and its exit code says how."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextlib.contextmanager
 def told(environment: str, purpose: str) -> Iterator[None]:
     """Says of an interrupt within what it left, and how to go on."""

@@ -103,8 +103,8 @@ class Lock(ABC):
         """The engine on this machine that has its process id, or None."""
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
-            # One that ended and that nobody has waited for yet works no more.
-            if process.status() != psutil.STATUS_ZOMBIE and process.name() == _ENGINE:
+            # One that ended and that nobody has waited for yet works no more, nor does one that ends: it has no arguments.
+            if process.status() != psutil.STATUS_ZOMBIE and process.name() == _ENGINE and process.cmdline():
                 return process
         return None
 
