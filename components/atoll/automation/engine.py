@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from atoll.automation import events, locks, sealing, unfinished, unopened
+from atoll.automation import events, locks, sealing, tracing, unfinished, unopened
 from atoll.automation.events import Message, Reader, Result, Severity
 from atoll.automation.locks import Lock
 from atoll.core import command, files
@@ -174,7 +174,8 @@ class Engine:
     def _run(self, *words: str, stdin: str = "") -> command.Completed:
         argv: list[str | Path] = [*_ENDS_WITH_US, self._program, *words, "--non-interactive"]
         place = self._environment.project
-        done = command.run(argv, env=self._variables, cwd=place, stdin=stdin, timeout=_LIMIT, check=False)
+        with tracing.span(f"pulumi {' '.join(words[:2])}"):
+            done = command.run(argv, env=self._variables, cwd=place, stdin=stdin, timeout=_LIMIT, check=False)
         if done.code:
             raise self._failure(words, done.code, done.stderr or done.stdout)
         return done
@@ -202,7 +203,10 @@ class Engine:
             for message in self.take_up():
                 listen(message)
             self._refuse_locked()
-        with tempfile.TemporaryDirectory(dir=self._environment.folder, prefix=EVENTS) as folder:
+        with (
+            tempfile.TemporaryDirectory(dir=self._environment.folder, prefix=EVENTS) as folder,
+            tracing.engine(f"pulumi {words[0]}", Path(folder)) as traced,
+        ):
             log = Path(folder) / "events"
             log.touch(mode=0o600)
             options = [
@@ -210,13 +214,14 @@ class Engine:
                 "--suppress-outputs",
                 "--parallel",
                 _PARALLEL,
+                *traced.options,
                 "--event-log",
                 str(log),
             ]
             spoken: list[str] = []
             group = command.Group(
                 [*_ENDS_WITH_US, self._program, *words, *options],
-                env=self._variables,
+                env={**self._variables, **traced.variables},
                 cwd=self._environment.project,
                 on_line=spoken.append,
             )

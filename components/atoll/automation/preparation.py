@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from atoll import toolchain
-from atoll.automation import buckets, checkpoints, custody, processes, retention, sealing, surroundings
+from atoll.automation import (
+    buckets,
+    checkpoints,
+    custody,
+    processes,
+    retention,
+    sealing,
+    surroundings,
+    tracing,
+)
 from atoll.automation.engine import Engine
 from atoll.automation.events import Message, Severity
 from atoll.automation.show import Screen
@@ -26,6 +35,7 @@ class Prepared:
     variables: dict[str, str]
 
 
+@tracing.span("prepare")
 def prepare(
     environment: Environment, screen: Screen, kms: Kms, state: State | None, programs: Iterable[str] = ()
 ) -> Prepared:
