@@ -20,7 +20,7 @@ from atoll.host import Environment, limits, remains
 
 _LIMIT = timedelta(minutes=5)
 _TAIL_PAUSE = 0.05
-_PARALLEL = "32"
+_OPTIONS = ("--non-interactive", "--suppress-outputs", "--parallel", "32")
 _FOLDER = "file:"
 EVENTS = "events."
 """How the name of a folder with an event log begins; whoever is killed leaves one."""
@@ -209,15 +209,7 @@ class Engine:
         ):
             log = Path(folder) / "events"
             log.touch(mode=0o600)
-            options = [
-                "--non-interactive",
-                "--suppress-outputs",
-                "--parallel",
-                _PARALLEL,
-                *traced.options,
-                "--event-log",
-                str(log),
-            ]
+            options = [*_OPTIONS, *traced.options, "--event-log", str(log)]
             spoken: list[str] = []
             group = command.Group(
                 [*_ENDS_WITH_US, self._program, *words, *options],
