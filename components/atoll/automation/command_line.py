@@ -17,6 +17,7 @@ from atoll.automation import (
     installing,
     interruption,
     inventories,
+    journal,
     locking,
     machine,
     planning,
@@ -26,6 +27,7 @@ from atoll.automation import (
     safekeeping,
     secrets,
     surroundings,
+    tracing,
     words,
 )
 from atoll.automation.answers import Format, InFormat, Reporting, answer
@@ -63,12 +65,15 @@ def _version(asked: bool) -> None:  # noqa: FBT001 - typer's
 
 @app.callback()
 def options(
+    context: typer.Context,
     *,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Many Kubernetes clusters declared as one platform."""
+    del version
+    tracing.about(what=context.invoked_subcommand or "")
 
 
 @app.command(cls=Reporting)
@@ -331,17 +336,22 @@ def main() -> None:
     # Nobody else may write what is ours, whatever the caller's shell allows.
     os.umask(os.umask(0) | 0o022)
     limits.raise_open_files()
-    try:
-        app()
-    except AtollError as error:
-        _fail(error)
-    except OSError as error:
-        _fail(of_system(error) or error)
+    with journal.kept(), tracing.command(journal.complain):
+        try:
+            app()
+        except AtollError as error:
+            _fail(error)
+        except OSError as error:
+            _fail(of_system(error) or error)
 
 
 def _fail(error: AtollError | OSError) -> NoReturn:
     """Ends with the error's lines; one of the system that means nothing in particular is a bug, and shows where."""
     if not isinstance(error, AtollError):
         raise error
-    print(error, file=sys.stderr)  # noqa: T201 - the command line's own output
+    tracing.failed(error)
+    if log := journal.current():
+        log.fail(error)
+    else:
+        print(error, file=sys.stderr)  # noqa: T201 - the command line's own output
     sys.exit(error.exit_code)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from atoll.automation import completion
+from atoll.automation import completion, tracing
 from atoll.automation.turns import duration
 from atoll.core.errors import Exit, SettingsError
 from atoll.host import Environment
@@ -57,6 +57,7 @@ def project() -> Path:
 
 def environment(name: str) -> Environment:
     """One of this checkout."""
+    tracing.about(environment=name)
     return Environment.of(project(), name)
 
 
