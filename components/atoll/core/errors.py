@@ -31,11 +31,11 @@ class Exit(IntEnum):
 class AtollError(Exception):
     """An error with one line for its reader.
 
-    `retry` says whether trying the same again can help.
+    `retry` says whether trying the same again can help; None where nobody can tell.
     """
 
     exit_code = Exit.FAILED
-    retry = False
+    retry: bool | None = False
 
     @property
     def wraps(self) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ class Ending:
     """What a provider tells the command of its error, for which the engine has no word."""
 
     code: Exit
-    retryable: bool
+    retryable: bool | None
     wraps: tuple[str, ...] = ()
 
 
