@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -62,6 +63,29 @@ def collecting() -> Iterator[Collector]:
         collector = Collector(f"http://127.0.0.1:{server.server_port}")
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield collector
+        server.shutdown()
+
+
+@contextlib.contextmanager
+def stalling() -> Iterator[tuple[str, list[float]]]:
+    """A collector that takes requests and answers none: its endpoint, and for how many seconds each was waited for."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            begin = time.monotonic()
+            with contextlib.suppress(OSError):
+                self.connection.recv(1)
+            waited.append(time.monotonic() - begin)
+            self.close_connection = True
+
+        def log_message(self, *_):
+            pass
+
+    waited: list[float] = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", waited
         server.shutdown()
 
 

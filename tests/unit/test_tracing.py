@@ -6,11 +6,12 @@ import sys
 from typing import Any
 
 import pytest
+import typer
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode, TraceFlags
 
-from atoll.automation import spans, tracing
+from atoll.automation import command_line, spans, tracing
 from atoll.core.errors import AtollError, UnavailableError, of_system
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
@@ -123,6 +124,94 @@ def test_many_spans_go_in_parts_until_one_is_not_taken(tmp_path):
     spans.forward(path, Tired(), RUN)
 
     assert parts == [512, 512]
+
+
+def _exporter(*answers):
+    """One that answers so, and what it was asked to send."""
+    asked = []
+
+    class Answering(InMemorySpanExporter):
+        def export(self, spans):
+            asked.append(spans)
+            return answers[len(asked) - 1]
+
+    return Answering(), asked
+
+
+def test_a_collector_that_takes_nothing_is_left_alone_for_a_while():
+    inner, asked = _exporter(SpanExportResult.SUCCESS, SpanExportResult.FAILURE, SpanExportResult.SUCCESS)
+    times = iter([0.0, 1.0, 4.0, 5.0, 33.9, 34.0])
+    resting = spans.Resting(inner, lambda: next(times))
+
+    parts: list[list[Any]] = [[] for _ in range(5)]
+    done = [resting.export(part) for part in parts]
+
+    taken, not_taken = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
+    assert done == [taken, not_taken, not_taken, not_taken, taken]
+    assert [id(part) for part in asked] == [id(parts[number]) for number in (0, 1, 4)]
+
+
+@pytest.mark.parametrize(
+    ("variables", "seconds"),
+    [
+        ({}, 3.0),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "10000"}, 10.0),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "10000", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "500"}, 0.5),
+    ],
+)
+def test_a_timeout_is_told_in_milliseconds(variables, seconds):
+    assert spans.timeout(variables) == seconds
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_variables_that_make_no_exporter_are_a_warning_and_the_command_goes_on(protocol, monkeypatch):
+    told = {**ENDPOINT, "OTEL_EXPORTER_OTLP_TIMEOUT": "soon", "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    complaints: list[str] = []
+
+    with tracing.command(complaints.append, complaints.append):
+        assert tracing.ids()
+
+    (line,) = complaints
+    assert line.startswith("traces: found OTEL_ variables that make no exporter (")
+    assert "soon" in line
+
+
+def test_an_interrupt_while_the_spans_are_on_their_way_leaves_the_end_as_it_is(monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tracing, "_exported", lambda _: tracing._Run(tracing._own_ids(), end=interrupted))
+    for name, value in ENDPOINT.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(SystemExit) as raised, tracing.command(print, print):
+        sys.exit(7)
+
+    assert raised.value.code == 7
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("recap dev", "recap"),
+        ("secrets rotate dev", "secrets rotate"),
+        ("lock show", "lock show"),
+        ("secrets rotate --no-such-option", "secrets rotate"),
+        ("secrets nothing", "secrets"),
+        ("secrets", "secrets"),
+    ],
+)
+def test_a_trace_has_the_whole_name_of_its_command(line, what, monkeypatch):
+    told = []
+    monkeypatch.setattr(tracing, "about", lambda **words: told.append(words))
+    group = typer.main.get_group(command_line.app)
+    context = group.make_context("atoll", line.split())
+
+    group.resolve_command(context, line.split())
+
+    assert told == [{"what": what}]
 
 
 def test_a_command_that_nobody_traces_loads_no_opentelemetry():

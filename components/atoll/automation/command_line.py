@@ -43,6 +43,7 @@ from atoll.host import limits
 from atoll.platform import load
 
 app = typer.Typer(
+    cls=words.Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -65,15 +66,12 @@ def _version(asked: bool) -> None:  # noqa: FBT001 - typer's
 
 @app.callback()
 def options(
-    context: typer.Context,
     *,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Many Kubernetes clusters declared as one platform."""
-    del version
-    tracing.about(what=context.invoked_subcommand or "")
 
 
 @app.command(cls=Reporting)
@@ -140,6 +138,7 @@ def bootstrap(
     """
     from atoll.automation import bootstrap as bootstrapping  # noqa: PLC0415 - boto3 loads for half a second, and most commands need none
 
+    tracing.about(environment=env)
     # What its clusters need is not looked at: it is the first that a new environment has.
     inventory = load(words.project() / "stacks", env)
     report = bootstrapping.bootstrap(inventory, Screen(quiet=as_json), check=check)
@@ -336,7 +335,7 @@ def main() -> None:
     # Nobody else may write what is ours, whatever the caller's shell allows.
     os.umask(os.umask(0) | 0o022)
     limits.raise_open_files()
-    with journal.kept(), tracing.command(journal.complain):
+    with journal.kept(), tracing.command(journal.complain, journal.mention):
         try:
             app()
         except AtollError as error:

@@ -101,7 +101,7 @@ def kept() -> Iterator[None]:
 
 
 def begin(*, machine: bool = False) -> None:
-    """Begins the log where ATOLL_LOG=json asks for one, or a `machine` reads the answer and no terminal the rest."""
+    """Begins the log where ATOLL_LOG=json asks for one, or a `machine` reads the answer and no terminal shows the rest."""
     whole = os.environ.get(VARIABLE) == _JSON
     if _journals and not _journals[-1] and (whole or (machine and not sys.stderr.isatty())):
         _journals[-1] = Journal(whole=whole)
@@ -113,6 +113,12 @@ def complain(line: str) -> None:
         log.warning(line)
     else:
         print(f"warning: {line}", file=sys.stderr)  # noqa: T201 - the command line's own output
+
+
+def mention(line: str) -> None:
+    """Tells people something that each line of the log has."""
+    if not current():
+        print(line, file=sys.stderr)  # noqa: T201 - the command line's own output
 
 
 def _placed(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:

@@ -113,7 +113,8 @@ class Screen:
     @property
     def _is_live(self) -> bool:
         """Whether somebody watches a terminal that can be written over; colours alone may be forced elsewhere."""
-        return not self._quiet and self._out.file.isatty() and not self._out.is_dumb_terminal
+        torn = journal.current() is not None and self._problems.file.isatty()
+        return not (self._quiet or torn or self._out.is_dumb_terminal) and self._out.file.isatty()
 
     @contextlib.contextmanager
     def _watching(self, what: str) -> Iterator[None]:

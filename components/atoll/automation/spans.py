@@ -8,6 +8,7 @@ import importlib.metadata
 import itertools
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from atoll.core import naming, redaction
 
 _HEXADECIMAL = 16
+_TIMEOUT, _A_SECOND = 3000.0, 1000
+"""Milliseconds: the default is 10,000, which is long for who waits for a command to end."""
+_REST = 30.0
+"""Seconds for which a collector that did not answer is left alone: each trial waits for the whole timeout."""
 _AT_ONCE = 512
 """Spans in one request: the default of OTEL_BSP_MAX_EXPORT_BATCH_SIZE."""
 _STACK = "code.stacktrace"
@@ -28,27 +33,39 @@ _STACK = "code.stacktrace"
 
 
 def exporter(variables: Mapping[str, str], complain: Callable[[str], None]) -> SpanExporter:
-    """What sends spans as the standard variables say; the SDK reads from them all but the protocol itself.
+    """What sends spans as the standard variables say; the SDK reads from them all but protocol and timeout itself.
 
     `complain` is told once what hinders it: no command fails for want of a collector.
     """
     log = logging.getLogger("opentelemetry")
     log.addHandler(_Complaining(complain))
     log.propagate = False
+    limit = timeout(variables)
     protocol = variables.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or variables.get(
         "OTEL_EXPORTER_OTLP_PROTOCOL"
     )
     if protocol == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as grpc  # noqa: PLC0415 - who sends over HTTP needs no gRPC
 
-        return Redacting(grpc.OTLPSpanExporter())
+        return Resting(Redacting(grpc.OTLPSpanExporter(timeout=limit)))
     if protocol not in {None, "http/protobuf"}:
         complain(
             f"OTEL_EXPORTER_OTLP_PROTOCOL: found {protocol}; expected grpc or http/protobuf, which is taken"
         )
     from opentelemetry.exporter.otlp.proto.http import trace_exporter as http  # noqa: PLC0415 - who sends by gRPC needs none
 
-    return Redacting(http.OTLPSpanExporter())
+    return Resting(Redacting(http.OTLPSpanExporter(timeout=limit)))
+
+
+def timeout(variables: Mapping[str, str]) -> float:
+    """For how many seconds one request may take; the variables say milliseconds.
+
+    Raises:
+        ValueError: they say no number.
+    """
+    # Read here since the SDK takes them for seconds: github.com/open-telemetry/opentelemetry-python/issues/4044.
+    told = variables.get("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT") or variables.get("OTEL_EXPORTER_OTLP_TIMEOUT")
+    return (float(told) if told else _TIMEOUT) / _A_SECOND
 
 
 def provider(variables: Mapping[str, str], exporter: SpanExporter) -> TracerProvider:
@@ -97,6 +114,31 @@ class Redacting(SpanExporter):
         return self._inner.force_flush(timeout_millis)
 
 
+class Resting(SpanExporter):
+    """An exporter that leaves the collector alone for a while after it took nothing. `clock` is in seconds."""
+
+    def __init__(self, inner: SpanExporter, clock: Callable[[], float] = time.monotonic) -> None:
+        self._inner, self._clock = inner, clock
+        self._until = 0.0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Sends spans, or drops them for now."""
+        if self._clock() < self._until:
+            return SpanExportResult.FAILURE
+        done = self._inner.export(spans)
+        if done is not SpanExportResult.SUCCESS:
+            self._until = self._clock() + _REST
+        return done
+
+    def shutdown(self) -> None:
+        """Ends the exporter behind it."""
+        self._inner.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Has the exporter behind it send what it still holds."""
+        return self._inner.force_flush(timeout_millis)
+
+
 def forward(path: Path, exporter: SpanExporter, under: SpanContext) -> None:
     """Sends what an engine wrote into its file, all of it in the trace of the span that it ran `under`.
 
@@ -105,7 +147,7 @@ def forward(path: Path, exporter: SpanExporter, under: SpanContext) -> None:
     found = (_grafted(span, under) for span in read(path))
     while some := list(itertools.islice(found, _AT_ONCE)):
         if exporter.export(some) is not SpanExportResult.SUCCESS:
-            # Who takes nothing now takes nothing a moment later, and each trial waits.
+            # Who takes nothing now takes nothing a moment later.
             return
 
 

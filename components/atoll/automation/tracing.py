@@ -73,26 +73,35 @@ def is_exported(variables: Mapping[str, str]) -> bool:
 
 
 @contextlib.contextmanager
-def command(complain: Callable[[str], None]) -> Iterator[None]:
-    """The root span of a command, from its beginning to its exit code; `complain` tells what hinders the export."""
+def command(complain: Callable[[str], None], mention: Callable[[str], None]) -> Iterator[None]:
+    """The root span of a command, from its beginning to its exit code.
+
+    `complain` tells what hinders the export, `mention` where to look after a command that failed.
+    """
     run = _exported(complain) if is_exported(os.environ) else _Run(_own_ids())
     _runs.append(run)
     try:
         if run.tracer is None:
             yield
         else:
-            with _spanning(run, naming.PACKAGE, {}), _ending(run):
+            with _spanning(run, naming.PACKAGE, {}), _ending(run, mention):
                 yield
     finally:
         _runs.remove(run)
-        run.end()
+        # Who interrupts now does not want to wait for a collector; how the command ended is settled.
+        with contextlib.suppress(KeyboardInterrupt):
+            run.end()
 
 
 def _exported(complain: Callable[[str], None]) -> _Run:
     from atoll.automation import spans  # noqa: PLC0415 - loads the SDK
 
-    exporter = spans.exporter(os.environ, complain)
-    provider = spans.provider(os.environ, exporter)
+    try:
+        exporter = spans.exporter(os.environ, complain)
+        provider = spans.provider(os.environ, exporter)
+    except (OSError, ValueError) as error:
+        complain(f"traces: found OTEL_ variables that make no exporter ({error}); expected some that do")
+        return _Run(_own_ids())
     return _Run(_own_ids(), provider.get_tracer(naming.PACKAGE), exporter, provider.shutdown)
 
 
@@ -112,8 +121,9 @@ def failed(error: AtollError) -> None:
             "exception.type": type(error).__name__,
             "exception.message": str(error),
             "atoll.error.wraps": error.wraps,
-            "atoll.error.retryable": error.retry,
         }
+        if error.retry is not None:
+            told["atoll.error.retryable"] = error.retry
         run.open[0].add_event("exception", told)
 
 
@@ -208,8 +218,8 @@ def _spanning(run: _Run, name: str, attributes: Mapping[str, str]) -> Iterator[N
 
 
 @contextlib.contextmanager
-def _ending(run: _Run) -> Iterator[None]:
-    """Notes the exit code."""
+def _ending(run: _Run, mention: Callable[[str], None]) -> Iterator[None]:
+    """Notes the exit code; the trace of one that is no success is somebody's to find."""
     from opentelemetry.trace import StatusCode  # noqa: PLC0415 - a run that is not exported needs none
 
     root = run.open[0]
@@ -220,5 +230,6 @@ def _ending(run: _Run) -> Iterator[None]:
         root.set_attribute("process.exit.code", code)
         if code not in _FINE:
             root.set_status(StatusCode.ERROR)
+            mention(f"trace: {_ids(root).trace}")
         raise
     root.set_attribute("process.exit.code", 0)
