@@ -4,7 +4,7 @@ import pytest
 
 from atoll.automation import events
 from atoll.automation.events import Message, Outcome, Reader, Result, Severity
-from atoll.core.errors import Exit, ending, ending_of
+from atoll.core.errors import RefusedError, UnavailableError, ending, ending_of
 
 PREFIX = "urn:pulumi:dev::atoll::"
 STACK = f"{PREFIX}pulumi:pulumi:Stack::atoll-dev"
@@ -68,20 +68,38 @@ def test_drift_has_words_of_its_own_and_what_is_as_it_was_is_none():
     ]
 
 
-@pytest.mark.parametrize("code", [Exit.UNAVAILABLE, Exit.REFUSED])
-def test_what_failed_knows_the_exit_code_that_its_provider_told(code):
-    told = {"severity": "debug", "urn": LOCAL, "message": f"{ending(code)}\n"}
+@pytest.mark.parametrize(
+    "error", [UnavailableError("gone"), RefusedError("not ours")], ids=["gone", "refused"]
+)
+def test_what_failed_knows_what_its_provider_told_of_the_error(error):
+    error.__cause__ = ValueError("found 3")
+    told = {"severity": "debug", "urn": LOCAL, "message": f"{ending(error)}\n"}
+    said = {"severity": "error", "urn": LOCAL, "message": str(error)}
 
-    assert _read({"diagnosticEvent": told}, _failed(LOCAL, "create"), _failed(OBJECT, "create")) == [
-        Result(LOCAL, Outcome.FAILED, "failed", None, code=code),
+    assert _read(
+        {"diagnosticEvent": told},
+        {"diagnosticEvent": said},
+        _failed(LOCAL, "create"),
+        _failed(OBJECT, "create"),
+    ) == [
+        Message(Severity.ERROR, str(error), wraps=("ValueError: found 3",), retryable=error.retry),
+        Result(LOCAL, Outcome.FAILED, "failed", None, code=error.exit_code),
         Result(OBJECT, Outcome.FAILED, "failed", None),
     ]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "atoll: exit code ", "atoll: exit code 99", "atoll: exit code 4 or so", "4"]
+    "text",
+    [
+        "",
+        "atoll: error ",
+        "atoll: error 4",
+        'atoll: error {"exit": 99, "retryable": true, "wraps": []}',
+        'atoll: error {"exit": 4}',
+        '{"exit": 4, "retryable": true, "wraps": []}',
+    ],
 )
-def test_no_other_line_is_taken_for_an_exit_code(text):
+def test_no_other_line_is_taken_for_one_of_an_error(text):
     assert ending_of(text) is None
 
 

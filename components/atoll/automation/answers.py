@@ -11,10 +11,10 @@ from typing import Annotated, Any, NoReturn, assert_never
 import typer
 from typer.core import TyperCommand
 
-from atoll.automation import junit, markdown, reports, words
+from atoll.automation import journal, junit, markdown, reports, tracing, words
 from atoll.automation.reports import Report
 from atoll.automation.show import Entry, Screen
-from atoll.core.errors import AtollError, Exit, of_system
+from atoll.core.errors import AtollError, of_system
 
 
 class Format(StrEnum):
@@ -73,29 +73,25 @@ def answer(
 
     An error is told in the report too, and then raised.
     """
+    tracing.about(what=command, environment=environment)
+    journal.begin(machine=form in {Format.JSON, Format.NDJSON})
     screen = Screen(diff=diff, quiet=form is not Format.HUMAN, stream=_stream(form))
     try:
         report = run(screen)
     except (AtollError, OSError, KeyboardInterrupt) as error:
-        if end := _end(error):
-            _print(form, _named(reports.ended(*end, screen.results, screen.problems), command, environment))
+        known = of_system(error) if isinstance(error, OSError) else error
+        if isinstance(known, AtollError | KeyboardInterrupt):
+            why = known if isinstance(known, AtollError) else None
+            ended = reports.ended(why, screen.results, screen.problems)
+            _print(form, _named(ended, command, environment))
         raise
     _print(form, _named(replace(report, results=screen.results), command, environment))
     raise typer.Exit(report.code)
 
 
 def _named(report: Report, command: str, environment: str) -> Report:
-    return replace(report, command=command, environment=environment)
-
-
-def _end(error: BaseException) -> tuple[Exit, str] | None:
-    """The exit code and text of an error; None of one that is a bug."""
-    if isinstance(error, KeyboardInterrupt):
-        return Exit.INTERRUPTED, "interrupted"
-    known = (
-        error if isinstance(error, AtollError) else of_system(error) if isinstance(error, OSError) else None
-    )
-    return (known.exit_code, str(known)) if known else None
+    ids = tracing.ids()
+    return replace(report, command=command, environment=environment, trace=ids.trace if ids else "")
 
 
 def _stream(form: Format) -> Callable[[Entry], None] | None:

@@ -17,6 +17,7 @@ from atoll.automation import (
     installing,
     interruption,
     inventories,
+    journal,
     locking,
     machine,
     planning,
@@ -26,6 +27,7 @@ from atoll.automation import (
     safekeeping,
     secrets,
     surroundings,
+    tracing,
     words,
 )
 from atoll.automation.answers import Format, InFormat, Reporting, answer
@@ -41,6 +43,7 @@ from atoll.host import limits
 from atoll.platform import load
 
 app = typer.Typer(
+    cls=words.Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -135,6 +138,7 @@ def bootstrap(
     """
     from atoll.automation import bootstrap as bootstrapping  # noqa: PLC0415 - boto3 loads for half a second, and most commands need none
 
+    tracing.about(environment=env)
     # What its clusters need is not looked at: it is the first that a new environment has.
     inventory = load(words.project() / "stacks", env)
     report = bootstrapping.bootstrap(inventory, Screen(quiet=as_json), check=check)
@@ -332,11 +336,13 @@ def main() -> None:
     os.umask(os.umask(0) | 0o022)
     limits.raise_open_files()
     try:
-        app()
-    except AtollError as error:
-        _fail(error)
-    except OSError as error:
-        _fail(of_system(error) or error)
+        with journal.kept(), tracing.command(journal.complain, journal.mention):
+            try:
+                app()
+            except AtollError as error:
+                _fail(error)
+            except OSError as error:
+                _fail(of_system(error) or error)
     finally:
         interruption.over()
 
@@ -345,5 +351,9 @@ def _fail(error: AtollError | OSError) -> NoReturn:
     """Ends with the error's lines; one of the system that means nothing in particular is a bug, and shows where."""
     if not isinstance(error, AtollError):
         raise error
-    print(error, file=sys.stderr)  # noqa: T201 - the command line's own output
+    tracing.failed(error)
+    if log := journal.current():
+        log.fail(error)
+    else:
+        print(error, file=sys.stderr)  # noqa: T201 - the command line's own output
     sys.exit(error.exit_code)

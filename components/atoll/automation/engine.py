@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from atoll.automation import checkpoints, events, locks, sealing, started, unfinished, unopened
+from atoll.automation import checkpoints, events, locks, sealing, started, tracing, unfinished, unopened
 from atoll.automation.events import Message, Reader, Severity
 from atoll.automation.following import Follower, Listener
 from atoll.automation.interruption import EngineEnded
@@ -21,7 +21,7 @@ from atoll.core.errors import AtollError, LockedError, UnavailableError, quoted
 from atoll.host import Environment, limits, remains
 
 _LIMIT = timedelta(minutes=5)
-_PARALLEL = "32"
+_OPTIONS = ("--non-interactive", "--suppress-outputs", "--parallel", "32")
 _FOLDER = "file:"
 EVENTS = "events."
 """How the name of a folder with an event log begins; whoever is killed leaves one."""
@@ -259,14 +259,8 @@ class Engine:
         first = self._first if locking else _ENDS_WITH_US
         argv: list[str | Path] = [*first, self._program, *words, "--non-interactive"]
         place = self._environment.project
-        done = command.run(
-            argv,
-            env=self._variables,
-            cwd=place,
-            stdin=stdin,
-            timeout=_LIMIT,
-            check=False,
-        )
+        with tracing.span(f"pulumi {' '.join(words[:2])}"):
+            done = command.run(argv, env=self._variables, cwd=place, stdin=stdin, timeout=_LIMIT, check=False)
         if locking:
             self._ended(done.pid, done.code)
         if done.code:
@@ -311,20 +305,16 @@ class Engine:
     def _operated(
         self, words: Sequence[str], listen: Listener, reader: Reader, spoken: list[str], *, preview: bool
     ) -> int:
-        with tempfile.TemporaryDirectory(dir=self._environment.folder, prefix=EVENTS) as folder:
+        with (
+            tempfile.TemporaryDirectory(dir=self._environment.folder, prefix=EVENTS) as folder,
+            tracing.engine(f"pulumi {words[0]}", Path(folder)) as traced,
+        ):
             log = Path(folder) / "events"
             log.touch(mode=0o600)
-            options = [
-                "--non-interactive",
-                "--suppress-outputs",
-                "--parallel",
-                _PARALLEL,
-                "--event-log",
-                str(log),
-            ]
+            options = [*_OPTIONS, *traced.options, "--event-log", str(log)]
             group = command.Group(
                 [*self._first, self._program, *words, *options],
-                env=self._variables,
+                env={**self._variables, **traced.variables},
                 cwd=self._environment.project,
                 on_line=spoken.append,
                 on_stop=lambda: listen(_STOPPING),

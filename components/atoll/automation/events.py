@@ -5,12 +5,12 @@ Source: pulumi/pulumi, sdk/go/common/apitype/events.go.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from atoll.core import naming
-from atoll.core.errors import Exit, ending_of
+from atoll.core.errors import Ending, Exit, ending_of
 
 _PLACES = {"atoll:index:Cluster", "atoll:index:Member", "atoll:index:ControlPlane"}
 """The components that stand for one cluster; what is under them concerns it."""
@@ -98,6 +98,10 @@ class Message:
     text: str
     place: str | None = None
     urn: str = ""
+    wraps: tuple[str, ...] = ()
+    """Of an error, what it came of, the nearest first."""
+    retryable: bool | None = None
+    """Of an error, whether trying again can help; None where nobody told."""
 
     @property
     def lines(self) -> list[str]:
@@ -117,7 +121,7 @@ class Reader:
     parents: dict[str, str] = field(default_factory=dict)
     began: dict[str, float] = field(default_factory=dict)
     running: dict[str, float] = field(default_factory=dict)
-    codes: dict[str, Exit] = field(default_factory=dict)
+    endings: dict[str, Ending] = field(default_factory=dict)
     previews_first: bool = False
     previewing: bool = False
 
@@ -135,10 +139,11 @@ class Reader:
         elif failed := event.get("resOpFailedEvent"):
             yield from self._done(failed["metadata"], now, failed=True)
         elif said := event.get("diagnosticEvent"):
-            if code := ending_of(said["message"].strip()):
-                self.codes[said.get("urn", "")] = code
             urn = said.get("urn", "")
-            yield from _said(said, self.place(urn), urn if urn in self.running else "")
+            if told := ending_of(said["message"].strip()):
+                self.endings[urn] = told
+            for message in _said(said, self.place(urn), urn if urn in self.running else ""):
+                yield self._explained(message, urn)
 
     def _is_previewed(self, event: Mapping[str, Any]) -> bool:
         """Whether an event about a resource is of the preview; what failed does not say so itself."""
@@ -175,13 +180,19 @@ class Reader:
         self.running.pop(urn, None)
         yield from self._result(metadata, now - self.began.pop(urn, now), failed=failed)
 
+    def _explained(self, message: Message, urn: str) -> Message:
+        """An error with what its provider told of it."""
+        told = self.endings.get(urn) if message.severity is Severity.ERROR else None
+        return replace(message, wraps=told.wraps, retryable=told.retryable) if told else message
+
     def _result(self, metadata: Mapping[str, Any], seconds: float, *, failed: bool) -> Iterator[Result]:
         operation, urn = metadata["op"], metadata["urn"]
         if _is_the_engines(urn):
             return
         changed = tuple(sorted(metadata.get("detailedDiff") or metadata.get("diffs") or ()))
         if failed:
-            code = self.codes.get(urn)
+            told = self.endings.get(urn)
+            code = told.code if told else None
             yield Result(urn, Outcome.FAILED, "failed", self.place(urn), seconds, changed, code)
         elif operation in {"same", "read", "refresh"}:
             yield Result(urn, Outcome.OK, self.verbs.get(operation, "unchanged"), self.place(urn), seconds)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
+from atoll.automation import journal
+
 _SAME = 0.5
 """Seconds within which two signals are one: a terminal sends its own beside that of a wrapper which passes it on."""
 _ORDERLY, _AT_ONCE = 1, 2
@@ -55,12 +57,15 @@ def told(environment: str, purpose: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
+        what = f"environment {environment}: `atoll {purpose}` was interrupted{_left(error)}"
+        how = f"To go on, run it again: atoll {purpose} {environment}"
         # Past whatever shows a run: who asked for JSON wants to know it too.
-        sys.stderr.write(
-            f"environment {environment}: `atoll {purpose}` was interrupted{_left(error)}\n"
-            f"To go on, run it again: atoll {purpose} {environment}\n"
-        )
-        sys.stderr.flush()
+        if log := journal.current():
+            log.warning(what)
+            log.warning(how)
+        else:
+            sys.stderr.write(f"{what}\n{how}\n")
+            sys.stderr.flush()
         raise
 
 

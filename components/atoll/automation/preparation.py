@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from atoll import toolchain
-from atoll.automation import buckets, checkpoints, custody, locks, processes, retention, sealing, surroundings
+from atoll.automation import (
+    buckets,
+    checkpoints,
+    custody,
+    locks,
+    processes,
+    retention,
+    sealing,
+    surroundings,
+    tracing,
+)
 from atoll.automation.engine import Engine
 from atoll.automation.events import Message, Severity
 from atoll.automation.show import Screen
@@ -27,6 +37,7 @@ class Prepared:
     variables: dict[str, str]
 
 
+@tracing.span("prepare")
 def prepare(  # noqa: PLR0913 - who keeps what is two of them
     environment: Environment,
     screen: Screen,

@@ -11,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from atoll.automation import events, recap
 from atoll.automation.events import Message, Outcome, Result, Severity
 from atoll.automation.recap import Recap
-from atoll.core.errors import Exit
+from atoll.core.errors import AtollError, Exit
 
 MEANING = {
     Exit.DONE: "done",
@@ -41,6 +41,7 @@ class Report:
     results: list[Result] = field(default_factory=list)
     command: str = ""
     environment: str = ""
+    trace: str = ""
 
     @property
     def is_preview(self) -> bool:
@@ -57,16 +58,23 @@ class Report:
             command=self.command,
             environment=self.environment,
             exit=int(self.code),
+            trace=self.trace or None,
             clusters={name: ClusterRecord(**each) for name, each in recap.values(self.recap).items()},
             changes=[ChangeRecord(**change(each)) for each in self.changes],
-            problems=[ProblemRecord(**_message(each)) for each in self.problems],
+            problems=[ProblemRecord(**_problem(each)) for each in self.problems],
         )
 
 
-def ended(code: Exit, text: str, results: Iterable[Result], problems: Iterable[Message]) -> Report:
-    """The report of a run that came to no recap: what it had told, and then why it ended."""
+def ended(error: AtollError | None, results: Iterable[Result], problems: Iterable[Message]) -> Report:
+    """The report of a run that came to no recap: what it had told, and then why it ended. No `error`: an interrupt."""
     told = list(results)
-    why = [Message(Severity.ERROR, line) for line in text.splitlines()]
+    code, why = Exit.INTERRUPTED, [Message(Severity.ERROR, "interrupted")]
+    if error:
+        code = error.exit_code
+        why = [
+            Message(Severity.ERROR, line, wraps=error.wraps, retryable=error.retry)
+            for line in str(error).splitlines()
+        ]
     return Report(code, {}, events.changes(told), [*problems, *why], told)
 
 
@@ -104,6 +112,10 @@ class ProblemRecord(Record):
     severity: Literal[Severity.ERROR, Severity.WARNING]
     text: str
     cluster: str | None
+    wraps: tuple[str, ...] = Field(description="What an error came of, the nearest first.")
+    retryable: bool | None = Field(
+        description="Whether trying again can help; null where nobody told, as of a warning."
+    )
 
 
 class ReportRecord(Record):
@@ -113,6 +125,9 @@ class ReportRecord(Record):
     command: str
     environment: str
     exit: int = Field(description="The exit code of the command.")
+    trace: str | None = Field(
+        description="The id of its trace, 32 hexadecimal digits, as its log lines have it."
+    )
     clusters: dict[str, ClusterRecord]
     changes: list[ChangeRecord]
     problems: list[ProblemRecord]
@@ -169,6 +184,10 @@ def change(result: Result) -> dict[str, Any]:
         "properties": result.properties,
         "seconds": round(result.seconds, 3),
     }
+
+
+def _problem(message: Message) -> dict[str, Any]:
+    return {**_message(message), "wraps": message.wraps, "retryable": message.retryable}
 
 
 def _message(message: Message) -> dict[str, Any]:

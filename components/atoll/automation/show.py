@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from atoll.automation import recap
+from atoll.automation import journal, recap
 from atoll.automation.board import STYLE, Board
 from atoll.automation.events import Message, Outcome, Result, Severity
 from atoll.automation.recap import Recap
@@ -38,7 +38,9 @@ class Screen:
         to_stderr: bool = False,
         stream: Callable[[Entry], None] | None = None,
     ) -> None:
-        self._diff, self._quiet, self._stream = diff, quiet, stream
+        self._diff, self._stream = diff, stream
+        # A log for programs has the standard error for itself.
+        self._quiet = quiet or (to_stderr and journal.current() is not None)
         self._out = Console(stderr=to_stderr, highlight=False, soft_wrap=True)
         # A row is a line, however narrow the terminal: whoever greps for a name finds all of it.
         self._rows = Console(stderr=to_stderr, highlight=False, width=_WIDE)
@@ -111,7 +113,8 @@ class Screen:
     @property
     def _is_live(self) -> bool:
         """Whether somebody watches a terminal that can be written over; colours alone may be forced elsewhere."""
-        return not self._quiet and self._out.file.isatty() and not self._out.is_dumb_terminal
+        torn = journal.current() is not None and self._problems.file.isatty()
+        return not (self._quiet or torn or self._out.is_dumb_terminal) and self._out.file.isatty()
 
     @contextlib.contextmanager
     def _watching(self, what: str) -> Iterator[None]:
@@ -139,6 +142,8 @@ class Screen:
                 self._board.take(entry)
             if self._stream:
                 self._stream(entry)
+            if log := journal.current():
+                log.tell(entry)
 
     def _print(self, markup: str) -> None:
         with self._lock:
@@ -153,7 +158,7 @@ class Screen:
             self._print(f"[dim]{message.severity}:[/] {line}")
 
     def _tell_problem(self, message: Message) -> None:
-        if self._quiet and message.severity is not Severity.ERROR:
+        if journal.current() or (self._quiet and message.severity is not Severity.ERROR):
             return
         style = _PROBLEM_STYLE[message.severity]
         place = f"[{message.place}] " if message.place else ""

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from atoll.automation import completion
+from atoll.automation import completion, journal, tracing
 from atoll.automation.turns import duration
 from atoll.core.errors import Exit, SettingsError
 from atoll.host import Environment
@@ -39,7 +40,26 @@ Wait = Annotated[
         help="Wait so long for another run to end: 90s, 5m, 1h. Exit code 7 after that.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _for_machine(asked: bool) -> bool:  # noqa: FBT001 - typer's
+    if asked:
+        journal.begin(machine=True)
+    return asked
+
+
+AsJson = Annotated[bool, typer.Option("--json", callback=_for_machine, help="Print JSON.")]
+
+
+class Commands(TyperGroup):
+    """All commands. The trace has the name of the one that is asked for, which may be one of a group."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Finds it."""
+        name, command, rest = super().resolve_command(ctx, args)
+        inner = rest[:1] if isinstance(command, TyperGroup) and rest and rest[0] in command.commands else []
+        tracing.about(what=" ".join([name or "", *inner]))
+        return name, command, rest
 
 
 def project() -> Path:
@@ -57,6 +77,7 @@ def project() -> Path:
 
 def environment(name: str) -> Environment:
     """One of this checkout."""
+    tracing.about(environment=name)
     return Environment.of(project(), name)
 
 

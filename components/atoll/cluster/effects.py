@@ -86,7 +86,7 @@ class LocalCluster(Effect):
             )
             outputs["identifier"] = api.identifier()
         except NotReadyError as error:
-            return Outcome(seat.name, outputs, (str(error),))
+            return Outcome(seat.name, outputs, (str(error),), retry=error.retry)
         return Outcome(seat.name, outputs)
 
     def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002 - the protocol's

@@ -34,6 +34,8 @@ class Outcome:
     problems: tuple[str, ...] = ()
     code: Exit = Exit.FAILED
     """The exit code that the problems mean."""
+    retry: bool | None = None
+    """Whether trying again can help; None where nobody can tell."""
 
 
 @dataclass(frozen=True)

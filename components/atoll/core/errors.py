@@ -4,8 +4,13 @@
 """
 
 import errno
+import json
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import IntEnum
+
+from atoll.core import redaction
 
 
 class Exit(IntEnum):
@@ -23,28 +28,68 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-_ENDS = "atoll: exit code "
-
-
-def ending(code: Exit) -> str:
-    """How a provider tells the command, past the engine, which exit code its error means."""
-    return f"{_ENDS}{int(code)}"
-
-
-def ending_of(text: str) -> Exit | None:
-    """The exit code that such a line tells, or None for any other."""
-    number = text.removeprefix(_ENDS)
-    return Exit(int(number)) if number != text and number in {str(int(code)) for code in Exit} else None
-
-
 class AtollError(Exception):
     """An error with one line for its reader.
 
-    `retry` says whether trying the same again can help.
+    `retry` says whether trying the same again can help; None where nobody can tell.
     """
 
     exit_code = Exit.FAILED
-    retry = False
+    retry: bool | None = False
+
+    @property
+    def wraps(self) -> tuple[str, ...]:
+        """What it came of, the nearest first, one line each, redacted."""
+        return tuple(redaction.redact(_told(cause)) for cause in _causes(self))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The chain that Python shows in a traceback."""
+    seen = {id(error)}
+    cause = _cause(error)
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = _cause(cause)
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _told(cause: BaseException) -> str:
+    """An error's line: ours need no name, anything else tells little without."""
+    text = " ".join(str(cause).split())
+    return text if isinstance(cause, AtollError) else f"{type(cause).__name__}: {text}".removesuffix(": ")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a provider tells the command of its error, for which the engine has no word."""
+
+    code: Exit
+    retryable: bool | None
+    wraps: tuple[str, ...] = ()
+
+
+_ENDS = "atoll: error "
+
+
+def ending(error: AtollError) -> str:
+    """How a provider tells the command, past the engine, what its error means."""
+    told = {"exit": int(error.exit_code), "retryable": error.retry, "wraps": error.wraps}
+    return f"{_ENDS}{json.dumps(told)}"
+
+
+def ending_of(text: str) -> Ending | None:
+    """What such a line tells, or None for any other."""
+    if not text.startswith(_ENDS):
+        return None
+    try:
+        told = json.loads(text.removeprefix(_ENDS))
+        return Ending(Exit(told["exit"]), told["retryable"], tuple(told["wraps"]))
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 class SettingsError(AtollError):
@@ -140,4 +185,6 @@ def of_system(error: OSError) -> UnavailableError | None:
         return None
     # A copy names its source first and the file that it could not write second.
     where = error.filename2 or error.filename or "this machine"
-    return UnavailableError(f"{where}: found {os.strerror(error.errno or 0).lower()}; expected {expected}.")
+    made = UnavailableError(f"{where}: found {os.strerror(error.errno or 0).lower()}; expected {expected}.")
+    made.__cause__ = error
+    return made

@@ -186,4 +186,4 @@ def _state(effect: Effect, inputs: values.Decoded, outputs: Values) -> Any:
 
 def _raise_problems(outcome: Outcome, state: Any, inputs: Any) -> None:
     if outcome.problems:
-        raise InitFailedError(outcome.id, state, inputs, outcome.problems, outcome.code)
+        raise InitFailedError(outcome.id, state, inputs, outcome.problems, outcome.code, retry=outcome.retry)

@@ -12,15 +12,17 @@ from atoll.provider.engine import Engine
 class InitFailedError(AtollError):
     """A resource was written and is not what it should be: the state is kept, the reasons are shown."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the protocol has, and what it has no word for
         self,
         id: str,  # noqa: A002 - the protocol's
         properties: Any,
         inputs: Any,
         reasons: tuple[str, ...],
         code: Exit = Exit.FAILED,
+        *,
+        retry: bool | None = None,
     ) -> None:
-        self.reasons, self.exit_code = reasons, code
+        self.reasons, self.exit_code, self.retry = reasons, code, retry
         self.detail = protocol.provider.ErrorResourceInitFailed(
             id=id, properties=properties, inputs=inputs, reasons=list(reasons)
         )

@@ -77,9 +77,9 @@ def line(error: BaseException) -> str:
 
 
 def _tell_ending(plugin: Plugin, request: Any, error: AtollError | None) -> None:
-    """Tells the command what the engine has no word for: which exit code an error means."""
+    """Tells the command what the engine has no word for: what an error means."""
     if error is not None:
-        plugin.engine.debug(ending(error.exit_code), getattr(request, "urn", ""))
+        plugin.engine.debug(ending(error), getattr(request, "urn", ""))
 
 
 def _known(error: Exception) -> AtollError | None:

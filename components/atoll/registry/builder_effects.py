@@ -87,7 +87,7 @@ class ImageBuilder(Effect):
         try:
             building.start(environment, place, authorities, context)
         except NotReadyError as error:
-            return Outcome(outcome.id, outcome.outputs, (str(error),))
+            return Outcome(outcome.id, outcome.outputs, (str(error),), retry=error.retry)
         return outcome
 
     def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002 - the protocol's

@@ -50,7 +50,7 @@ class EcrRepository(Effect):
             return _fitted(service, live, wanted)
         except AtollError as error:
             told = {"arn": live.arn, "uri": live.uri, "marked": True}
-            return Outcome(wanted.name, told, (str(error),), error.exit_code)
+            return Outcome(wanted.name, told, (str(error),), error.exit_code, error.retry)
 
     def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002 - the protocol's
         """Looks at all of it. An import names it by its name or its ARN."""

@@ -60,7 +60,7 @@ class LocalRegistry(Effect):
         try:
             launch.start(environment, place, context)
         except NotReadyError as error:
-            return Outcome(place.name, outputs, (str(error),))
+            return Outcome(place.name, outputs, (str(error),), retry=error.retry)
         return Outcome(place.name, outputs)
 
     def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002 - the protocol's

@@ -60,7 +60,7 @@ class KmsKey(Effect):
             return _fitted(service, live, wanted, context)
         except AtollError as error:
             told = {"keyId": live.id, "arn": live.arn}
-            return Outcome(live.id, told, (str(error),), error.exit_code)
+            return Outcome(live.id, told, (str(error),), error.exit_code, error.retry)
 
     def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002 - the protocol's
         """Looks at all of it, where its ARN says that it is."""

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from atoll.core.errors import AtollError, Exit, ending
+from atoll.core.errors import AtollError, Exit, ending_of
 from conformance.secrets.conftest import INPUTS
 from harness.kms import ANY, Fault
 
@@ -183,8 +183,11 @@ def test_what_fails_in_a_run_is_told_once_and_the_state_stays(program, proxy, li
         run = program.up()
 
     line = run.refused()
-    # By which `atoll up` knows its exit code.
-    assert ("debug", ending(Exit.UNAVAILABLE)) in run.said
+    # By which `atoll up` knows its exit code, and what its report says of the error.
+    (told,) = filter(None, (ending_of(text) for severity, text in run.said if severity == "debug"))
+    assert (told.code, told.retryable) == (Exit.UNAVAILABLE, False)
+    (cause,) = told.wraps
+    assert cause.startswith("DisabledException: An error occurred (DisabledException) when calling the ")
     assert line.startswith(f"{proxy.endpoint}: key {program.namespace}: found DisabledException")
     assert live()["Description"] == "d"
     assert program.state()["app-kms"]["inputs"] == before

@@ -74,7 +74,9 @@ class ChartControlPlane(Effect):
         try:
             outputs["identifier"] = _awaited(Api(access, read=LOOK_SECONDS), inputs, context)
         except NotReadyError as error:
-            return Outcome(inputs["name"], outputs, (str(error), *_lacking(host, inputs["namespace"])))
+            return Outcome(
+                inputs["name"], outputs, (str(error), *_lacking(host, inputs["namespace"])), retry=error.retry
+            )
         return Outcome(inputs["name"], outputs)
 
     def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002 - the protocol's

@@ -64,7 +64,7 @@ class LocalControlPlane(Effect):
             lacking = (
                 line for line in obstacles.of_cluster(environment, seat.name) if line not in str(error)
             )
-            return Outcome(seat.name, outputs, (str(error), *lacking))
+            return Outcome(seat.name, outputs, (str(error), *lacking), retry=error.retry)
         return Outcome(seat.name, outputs)
 
     def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002 - the protocol's
