@@ -23,6 +23,7 @@ from atoll.automation import (
     words,
 )
 from atoll.automation.logs import logs as logs_of
+from atoll.automation.selection import Asked
 from atoll.automation.show import Screen
 from atoll.automation.status import status as status_of
 from atoll.automation.words import AsJson, EnvironmentName
@@ -60,7 +61,8 @@ def options(
 
 
 @app.command()
-def up(
+@words.choosing
+def up(  # noqa: PLR0913 - typer's: one for each option
     env: EnvironmentName,
     *,
     check: Annotated[
@@ -71,14 +73,23 @@ def up(
         str,
         typer.Option("--forget", metavar="NAME", help="Take out a member that will never return, unasked."),
     ] = "",
+    asked: Asked,
     as_json: AsJson = False,
 ) -> None:
     """Bring an environment up, or make it fit its inventory again."""
     if check and forget:
         raise ArgsError("up: found --check and --forget; expected one of them (to forget is a change)")
+    if asked and forget:
+        raise ArgsError(
+            f"up: found {asked} and --forget; expected one of them (a member is forgotten by all)"
+        )
     screen = Screen(diff=diff, quiet=as_json)
     environment = words.environment(env)
-    report = running.check(environment, screen) if check else running.up(environment, screen, forget=forget)
+    report = (
+        running.check(environment, screen, asked)
+        if check
+        else running.up(environment, screen, forget=forget, asked=asked)
+    )
     if not check and report.code is Exit.DONE:
         screen.say(f'\nLook inside: eval "$(.venv/bin/atoll env {env})"')
         name = next(each for each in reversed(report.recap) if each != forget)
@@ -113,24 +124,32 @@ def bootstrap(
 
 
 @app.command()
+@words.choosing
 def drift(
     env: EnvironmentName,
     *,
     diff: Annotated[bool, typer.Option("--diff", help="Name the properties that drifted.")] = False,
+    asked: Asked,
     as_json: AsJson = False,
 ) -> None:
     """Say what has drifted, and change nothing.
 
     That is what is live otherwise than the last run left it. What drifted is put back by `atoll up`. Exit code 6: something did.
     """
-    report = running.drift(words.environment(env), Screen(diff=diff, quiet=as_json))
+    report = running.drift(words.environment(env), Screen(diff=diff, quiet=as_json), asked)
     words.finish(report.values() if as_json else None, report.code)
 
 
 @app.command()
-def refresh(env: EnvironmentName, *, as_json: AsJson = False) -> None:
+@words.choosing
+def refresh(
+    env: EnvironmentName,
+    *,
+    asked: Asked,
+    as_json: AsJson = False,
+) -> None:
     """Write what is live into the state, and change nothing else."""
-    report = running.refresh(words.environment(env), Screen(quiet=as_json))
+    report = running.refresh(words.environment(env), Screen(quiet=as_json), asked)
     words.finish(report.values() if as_json else None, report.code)
 
 

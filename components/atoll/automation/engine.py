@@ -28,6 +28,8 @@ _ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 """An engine that outlives its command holds the lock, and dies of its closed output some time later anyway."""
 _WAIT = "Wait for its end, or stop it; where it runs on another machine that is gone: pulumi cancel"
 Listener = Callable[[Result | Message], None]
+Urns = Sequence[str] | None
+"""The resources that an operation may touch; None are all."""
 
 
 class Engine:
@@ -81,30 +83,51 @@ class Engine:
         exported: dict[str, Any] = json.loads(self._run("stack", "export", *words).stdout)
         return exported
 
-    def up(self, listen: Listener) -> int:
+    def up(self, listen: Listener, urns: Urns = None) -> int:
         """Makes the environment fit its inventory; goes on past a failure. Returns the engine's exit code.
 
-        It looks at what is live first: who runs it again expects that drift is mended.
+        It looks at what is live first: who runs it again expects that drift is mended. With some `urns` it touches no
+        other resource; so do the operations below.
         """
-        return self._operate(["up", "--refresh", "--skip-preview", "--yes", "--continue-on-error"], listen)
+        words = ["up", "--refresh", "--skip-preview", "--yes", "--continue-on-error"]
+        return self._operate([*words, *_targets(urns)], listen)
 
     def follow(self, urns: Sequence[str], listen: Listener) -> int:
         """Makes some resources fit the inventory, and touches no other."""
-        chosen = [word for urn in urns for word in ("--target", urn)]
-        return self._operate(["up", "--refresh", "--skip-preview", "--yes", *chosen], listen)
+        return self._operate(["up", "--refresh", "--skip-preview", "--yes", *_targets(urns)], listen)
 
-    def preview(self, listen: Listener) -> int:
+    def preview(self, listen: Listener, urns: Urns = None) -> int:
         """Says what `up` would do."""
-        return self._operate(["preview", "--refresh"], listen, writes=False, preview=True)
+        words = ["preview", "--refresh", *_targets(urns)]
+        return self._operate(words, listen, writes=False, preview=True)
 
-    def refresh(self, listen: Listener) -> int:
+    def refresh(self, listen: Listener, urns: Urns = None) -> int:
         """Writes what is live into the state."""
-        return self._operate(["refresh", "--skip-preview", "--yes"], listen)
+        return self._operate(["refresh", "--skip-preview", "--yes", *_targets(urns)], listen)
 
-    def drift(self, listen: Listener) -> int:
+    def drift(self, listen: Listener, urns: Urns = None) -> int:
         """Says what is live otherwise than the state has it, and writes nothing."""
         reader = Reader(verbs=events.DRIFT)
-        return self._operate(["refresh", "--preview-only"], listen, writes=False, reader=reader)
+        return self._operate(
+            ["refresh", "--preview-only", *_targets(urns)], listen, writes=False, reader=reader
+        )
+
+    def registered(self, listen: Listener) -> dict[str, str] | None:
+        """What the program registers, {urn: parent}; None where it fails, which was told then.
+
+        It runs against the state alone: where nothing but the stack itself is a target, no provider is asked anything.
+        """
+        stack = (
+            f"urn:pulumi:{self._environment.name}::{sealing.PROJECT}::pulumi:pulumi:Stack::{sealing.PROJECT}-"
+        )
+        reader, words = Reader(), ["preview", *_targets([stack + self._environment.name])]
+
+        def tell(entry: Result | Message) -> None:
+            if isinstance(entry, Message) and entry.severity is Severity.ERROR:
+                listen(entry)
+
+        code = self._operate(words, tell, writes=False, preview=True, reader=reader)
+        return None if code else reader.parents
 
     def destroy(self, listen: Listener) -> int:
         """Removes everything that the stack holds."""
@@ -222,6 +245,10 @@ class Engine:
                 # Its event log ends where a full disk ended it.
                 listen(Message(Severity.ERROR, str(problem)))
             return code
+
+
+def _targets(urns: Urns) -> list[str]:
+    return [word for urn in urns or () for word in ("--target", urn)]
 
 
 class _Follower:

@@ -1,16 +1,17 @@
 """What each command does with an environment, from its settings to its report."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from atoll.automation import events, leaving, looking, preparation, processes, recap, retention
-from atoll.automation.engine import Engine, Listener
+from atoll.automation import events, leaving, limiting, looking, preparation, processes, recap, retention
+from atoll.automation.engine import Engine
 from atoll.automation.events import Message, Result
+from atoll.automation.limiting import Operation, Scope
 from atoll.automation.looking import Access
 from atoll.automation.reach import Reach
 from atoll.automation.recap import Recap
+from atoll.automation.selection import Asked, LeftOut
 from atoll.automation.show import Screen
 from atoll.core.errors import Exit, RefusedError
 from atoll.federation.local import effects as planes
@@ -20,12 +21,13 @@ from atoll.platform import CONTROL_PLANE, Inventory, load, preflight
 
 @dataclass(frozen=True)
 class Report:
-    """How a run ended: its exit code, the recap, what changed, and what was said about problems."""
+    """How a run ended: its exit code, the recap, what changed, what was said about problems, what it did not look at."""
 
     code: Exit
     recap: Recap
     changes: list[Result] = field(default_factory=list)
     problems: list[Message] = field(default_factory=list)
+    left_out: LeftOut | None = None
 
     def values(self) -> dict[str, Any]:
         """The report for programs."""
@@ -45,13 +47,17 @@ class Report:
             "clusters": recap.values(self.recap),
             "changes": changes,
             "problems": problems,
+            "leftOut": self.left_out.values() if self.left_out else None,
         }
 
 
-def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
+_WHOLE = Asked()
+
+
+def up(environment: Environment, screen: Screen, *, forget: str = "", asked: Asked = _WHOLE) -> Report:
     """Makes the environment fit its inventory; one dead cluster does not hold up the others.
 
-    A member to `forget` is taken out without being asked.
+    A member to `forget` is taken out without being asked. Where a part of it is `asked` for, no other is touched.
     """
     inventory = declared(environment)
     leaving.refuse_declared(inventory, forget)
@@ -60,57 +66,64 @@ def up(environment: Environment, screen: Screen, *, forget: str = "") -> Report:
         retention.sweep(environment)
         engine = preparation.prepare_declared(environment, screen, inventory).engine
         preparation.migrate(environment, engine, inventory.kms, screen)
-        places = looking.accesses(environment, inventory)
+        scope = limiting.scope(asked, inventory, engine, screen, runs_program=True)
+        places = scope.within(looking.accesses(environment, inventory))
         reach = _reach(environment, places, engine, screen)
         left = _forget(environment, engine, reach, forget, screen) if forget else ""
         with screen.beating("up"), ThreadPoolExecutor(1) as pool:
             # Beside the engine, which has to look at what is live before it writes: a dead member is asked for
             # seconds, and the others are not to wait for that.
-            before = pool.submit(looking.delivered, places, looking.statuses(engine.state()))
-            engine_code = engine.up(reach.listen)
+            before = pool.submit(looking.delivered, places, scope.statuses(engine.state()))
+            engine_code = scope.run(Engine.up, engine, reach.listen)
         processes.take_up_tokens(environment, screen.results, screen)
         state = engine.state()
-        for name in leaving.clear_unknown(environment, inventory, state):
-            screen.say(
-                f"cluster {name}: removed (a run that was killed had begun it, and nothing declares it)"
-            )
-        if leaving.clear_builder(environment, inventory, state):
-            screen.say("builder: removed (a run that was killed had begun it, and nothing declares one)")
-        for name in leaving.clear_registries(environment, inventory, state):
-            screen.say(
-                f"registry {name}: removed (a run that was killed had begun it, and nothing declares it)"
-            )
+        if not asked:
+            _clear(environment, inventory, state, screen)
     found = recap.of_run([place.name for place in places], screen.results)
-    found = recap.deliveries(found, before.result(), looking.statuses(state))
+    found = recap.deliveries(found, before.result(), scope.statuses(state))
     found = recap.unreachable(found, reach.finish())
     if left:
         screen.say(left)
-    return _report(found, screen, engine_code)
+    return _report(found, screen, engine_code, scope)
 
 
-def check(environment: Environment, screen: Screen) -> Report:
+def _clear(
+    environment: Environment, inventory: Inventory, state: list[dict[str, Any]], screen: Screen
+) -> None:
+    """Removes what runs that were killed left of what nothing declares; whoever asks for a part does not ask for that."""
+    for name in leaving.clear_unknown(environment, inventory, state):
+        screen.say(f"cluster {name}: removed (a run that was killed had begun it, and nothing declares it)")
+    if leaving.clear_builder(environment, inventory, state):
+        screen.say("builder: removed (a run that was killed had begun it, and nothing declares one)")
+    for name in leaving.clear_registries(environment, inventory, state):
+        screen.say(f"registry {name}: removed (a run that was killed had begun it, and nothing declares it)")
+
+
+def check(environment: Environment, screen: Screen, asked: Asked = _WHOLE) -> Report:
     """Says what `up` would change."""
     inventory = declared(environment)
     with environment.locked("up --check"):
         processes.refuse_downgrades(environment)
-        reach, engine_code = _looked(environment, inventory, screen, "check", Engine.preview)
-    return _pending(_told(reach, screen, engine_code), Exit.CHANGES)
+        looked = _looked(
+            environment, inventory, screen, _Look("check", Engine.preview, runs_program=True), asked
+        )
+    return _pending(_told(*looked, screen), Exit.CHANGES)
 
 
-def drift(environment: Environment, screen: Screen) -> Report:
+def drift(environment: Environment, screen: Screen, asked: Asked = _WHOLE) -> Report:
     """Says what is live otherwise than the last run left it, and changes nothing."""
     inventory = declared(environment)
     with processes.known(environment).locked("drift"):
-        reach, engine_code = _looked(environment, inventory, screen, "drift", Engine.drift)
-    return _pending(_told(reach, screen, engine_code), Exit.DRIFT)
+        looked = _looked(environment, inventory, screen, _Look("drift", Engine.drift), asked)
+    return _pending(_told(*looked, screen), Exit.DRIFT)
 
 
-def refresh(environment: Environment, screen: Screen) -> Report:
+def refresh(environment: Environment, screen: Screen, asked: Asked = _WHOLE) -> Report:
     """Writes what is live into the state; a dead cluster keeps what the state has of it."""
     inventory = declared(environment)
     with processes.known(environment).locked("refresh"):
-        reach, engine_code = _looked(environment, inventory, screen, "refresh", Engine.refresh)
-    return _told(reach, screen, engine_code)
+        looked = _looked(environment, inventory, screen, _Look("refresh", Engine.refresh), asked)
+    return _told(*looked, screen)
 
 
 def recap_of(environment: Environment, screen: Screen) -> Report:
@@ -183,25 +196,34 @@ def _reach(environment: Environment, places: list[Access], engine: Engine, scree
     return reach
 
 
+@dataclass(frozen=True)
+class _Look:
+    """One way to look at what is live: what it is called, the engine's operation, and whether that runs the program."""
+
+    name: str
+    operation: Operation
+    runs_program: bool = False
+
+
 def _looked(
-    environment: Environment,
-    inventory: Inventory,
-    screen: Screen,
-    what: str,
-    look: Callable[[Engine, Listener], int],
-) -> tuple[Reach, int]:
-    """Lets the engine look at what is live, and goes on past dead clusters; what asked them, and the engine's exit code."""
+    environment: Environment, inventory: Inventory, screen: Screen, look: _Look, asked: Asked
+) -> tuple[Reach, Scope, int]:
+    """Lets the engine look at what is live, and goes on past dead clusters.
+
+    Returns what asked them, what was looked at, and the engine's exit code.
+    """
     retention.sweep(environment)
     engine = preparation.prepare_declared(environment, screen, inventory).engine
-    reach = _reach(environment, looking.accesses(environment, inventory), engine, screen)
-    with screen.beating(what):
-        return reach, look(engine, reach.listen)
+    scope = limiting.scope(asked, inventory, engine, screen, runs_program=look.runs_program)
+    reach = _reach(environment, scope.within(looking.accesses(environment, inventory)), engine, screen)
+    with screen.beating(look.name):
+        return reach, scope, scope.run(look.operation, engine, reach.listen)
 
 
-def _told(reach: Reach, screen: Screen, engine_code: int) -> Report:
+def _told(reach: Reach, scope: Scope, engine_code: int, screen: Screen) -> Report:
     """The report of a look, dead clusters named."""
     found = recap.of_run([place.name for place in reach.places], screen.results)
-    return _report(recap.unreachable(found, reach.finish()), screen, engine_code)
+    return _report(recap.unreachable(found, reach.finish()), screen, engine_code, scope)
 
 
 def _pending(report: Report, code: Exit) -> Report:
@@ -209,9 +231,11 @@ def _pending(report: Report, code: Exit) -> Report:
     return replace(report, code=code) if report.code is Exit.DONE and report.changes else report
 
 
-def _report(found: Recap, screen: Screen, engine_code: int) -> Report:
+def _report(found: Recap, screen: Screen, engine_code: int, scope: Scope) -> Report:
     screen.end(found)
+    for line in scope.left.lines() if scope.left else ():
+        screen.say(line)
     code = recap.exit_code(found, screen.results)
     if code is Exit.DONE and engine_code:
         code = Exit.FAILED
-    return Report(code, found, events.changes(screen.results), screen.problems)
+    return Report(code, found, events.changes(screen.results), screen.problems, scope.left)

@@ -316,3 +316,4 @@ class Declaration(Declared):
     publications: dict[str, Publication] = Field(default_factory=dict)
     releases: dict[str, Release] = Field(default_factory=dict)
     plugins: list[Plugins] = Field(default_factory=list)
+    tags: dict[str, list[Text]] = Field(default_factory=dict)

@@ -245,7 +245,8 @@ class Release:
 class Inventory:
     """One environment. `project` is the checkout, `groups` are the names of each group's clusters, sorted.
 
-    `plugins` are those of the engine that the program uses beside what the inventory declares.
+    `plugins` are those of the engine that the program uses beside what the inventory declares; `tags` are the parts of
+    each tag (`section.name`).
 
     No `state` is the folder of the environment on this machine.
     """
@@ -266,6 +267,7 @@ class Inventory:
     image_copies: Mapping[str, ImageCopy] = field(default_factory=dict)
     releases: Mapping[str, Release] = field(default_factory=dict)
     plugins: tuple[str, ...] = ()
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def every_image(self) -> dict[str, "Image | ImageCopy"]:

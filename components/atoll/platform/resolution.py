@@ -16,6 +16,7 @@ from atoll.platform import (
     registries,
     releases,
     sealed_secrets,
+    tagging,
     tree,
     variables,
 )
@@ -102,6 +103,7 @@ def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
         *registries.problems(declared, _whole(parsed).registries),
         *images.problems(declared, _whole(parsed).images),
         *publications.problems(declared, _whole(parsed).publications),
+        *tagging.problems(declared, known),
     ]
     if parsed.whole("controlPlane"):
         plane = declared.control_plane
@@ -180,6 +182,7 @@ class _Resolver:
             image_copies=images.copied(self._declared.images),
             kms=Kms(str(kms.driver), kms.key or "", kms.region or "", kms.endpoint),
             plugins=tuple(dict.fromkeys(map(str, self._declared.plugins))),
+            tags={tag: tuple(parts) for tag, parts in self._declared.tags.items()},
             state=State(state.bucket, state.region, state.endpoint) if state else None,
         )
 
