@@ -1,5 +1,6 @@
 """Lets a run touch what was asked for alone, and say what it left out."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from atoll.automation.show import Screen
 from atoll.core.errors import CommandError
 from atoll.platform import Inventory
 
+_STACK = re.compile("^urn:pulumi:[^:]+::")
 Operation = Callable[[Engine, Listener, Urns], int]
 """One of the engine's."""
 
@@ -32,8 +34,15 @@ class Scope:
 
     @property
     def urns(self) -> Urns:
-        """The resources that the engine may touch, None for all."""
-        return self.selection.urns if self.selection else None
+        """The resources that the engine may touch, None for all.
+
+        A target that is not in the state yet is an error to the look at what is live. A pattern is not, and a stack has
+        no resource of another stack.
+        """
+        if self.selection is None:
+            return None
+        new = self.selection.new
+        return tuple(_STACK.sub("urn:pulumi:*::", urn) if urn in new else urn for urn in self.selection.urns)
 
     @property
     def left(self) -> LeftOut | None:

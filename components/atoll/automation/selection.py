@@ -69,9 +69,13 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Selection:
-    """The resources that a run may touch, and the clusters whose names were given; `left` are those that it may not."""
+    """The resources that a run may touch, `new` those of them that are not there yet.
+
+    `places` are the clusters that it is about, `left` tells of what it may not touch.
+    """
 
     urns: tuple[str, ...]
+    new: frozenset[str]
     places: tuple[str, ...]
     left: LeftOut
 
@@ -151,7 +155,8 @@ class Platform:
             )
         urns = tuple(urn for urn, owners in self.resources.items() if owners <= within)
         self._refuse_broken(set(urns), asked)
-        return Selection(urns, places, self._left(asked, within, urns, places))
+        new = frozenset(urns) - self._state.keys()
+        return Selection(urns, new, places, self._left(asked, within, urns, places))
 
     def _limit(self, asked: Asked) -> tuple[str, ...]:
         if not asked.limit:
