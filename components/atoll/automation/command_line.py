@@ -90,7 +90,7 @@ def up(  # noqa: PLR0913 - typer's: one for each option
         if check
         else running.up(environment, screen, forget=forget, asked=asked)
     )
-    if not check and report.code is Exit.DONE:
+    if not check and not asked and report.code is Exit.DONE:
         screen.say(f'\nLook inside: eval "$(.venv/bin/atoll env {env})"')
         name = next(each for each in reversed(report.recap) if each != forget)
         screen.say(

@@ -22,6 +22,8 @@ _LIMIT = timedelta(minutes=5)
 _TAIL_PAUSE = 0.05
 _PARALLEL = "32"
 _FOLDER = "file:"
+_NOTHING = "urn:pulumi:*::nothing"
+"""A target that no resource is. A pattern, since of a name the engine demands that it is there."""
 EVENTS = "events."
 """How the name of a folder with an event log begins; whoever is killed leaves one."""
 _ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
@@ -115,12 +117,9 @@ class Engine:
     def registered(self, listen: Listener) -> dict[str, str] | None:
         """What the program registers, {urn: parent}; None where it fails, which was told then.
 
-        It runs against the state alone: where nothing but the stack itself is a target, no provider is asked anything.
+        It runs against the state alone: where nothing is a target, no provider is asked anything.
         """
-        stack = (
-            f"urn:pulumi:{self._environment.name}::{sealing.PROJECT}::pulumi:pulumi:Stack::{sealing.PROJECT}-"
-        )
-        reader, words = Reader(), ["preview", *_targets([stack + self._environment.name])]
+        reader, words = Reader(), ["preview", *_targets([_NOTHING])]
 
         def tell(entry: Result | Message) -> None:
             if isinstance(entry, Message) and entry.severity is Severity.ERROR:
