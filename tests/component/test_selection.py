@@ -274,6 +274,30 @@ def test_what_something_else_needs_is_not_taken_away(changed):
         platform.select(_asked({"tags": ["clusters"], "skip": ["federation"]}))
 
 
+@pytest.mark.parametrize(
+    ("words", "tops"),
+    [
+        ({"limit": ["lagoon"]}, _LAGOON),
+        ({"tags": ["releases,propagations,secrets"]}, _VISITS | _EVERYWHERE | _SESSION),
+        ({"limit": ["coast"]}, _MEMBERS | _EVERYWHERE | _SESSION | _VISITS),
+    ],
+    ids=["a-cluster", "kinds", "all-clusters"],
+)
+def test_what_goes_where_a_part_is_destroyed(words, tops):
+    inventory, record = _dev()
+
+    selection = Platform(inventory, _resources(record), {}).select(_asked(words))
+
+    assert set(selection.urns) == _urns(record, tops)
+
+
+def test_what_something_else_needs_is_not_destroyed():
+    inventory, record = _dev()
+
+    with pytest.raises(RefusedError, match=r"--tags registries: found that .* goes, which .* needs"):
+        Platform(inventory, _resources(record), {}).select(_asked({"tags": ["registries"]}))
+
+
 def test_what_moves_between_two_is_touched_where_both_are_in(changed):
     def move(values):
         base = load(environments.STACKS, "dev").propagations["guestbook"]

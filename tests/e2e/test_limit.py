@@ -8,7 +8,7 @@ from atoll.automation import sealing
 from atoll.core.errors import Exit
 from e2e import looking
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine writes in the place of what is not known. Source: pulumi/pulumi, sdk/go/common/resource/plugin/rpc.go."""
 _OWN = {
@@ -63,8 +63,7 @@ def test_a_limited_run_touches_what_is_in_it_alone(up):
     exported = _exported(checkout)
 
     with checkout.edited("test", _edit):
-        for words in (["--limit", "heronn"], ["--tags", "lihgts"], ["--limit", "heron,!south"]):
-            checkout.atoll("up", "test", *words, code=Exit.SETTINGS)
+        checkout.atoll("up", "test", "--limit", "heronn", code=Exit.SETTINGS)
         preview = checkout.report("up", "test", "--check", "--limit", "heron", code=Exit.CHANGES)
         report = checkout.report("up", "test", "--limit", "heron")
         assert looking.changed(preview) == looking.changed(report) == {"LocalCluster heron-local"}
@@ -99,7 +98,9 @@ def test_a_limited_run_touches_what_is_in_it_alone(up):
 
     # Taken out of the inventory again: with the limit it goes, and by then nothing else is as it is declared.
     before = _kept(checkout)
+    would = checkout.report("destroy", "test", "--check", "--limit", "skua", code=Exit.CHANGES)
     gone = checkout.report("up", "test", "--limit", "skua")
+    assert looking.changed(would) == looking.changed(gone)
     assert looking.changed(gone) == _OWN
     assert not (checkout.environment("test").clusters / "skua").exists()
     left = _kept(checkout)

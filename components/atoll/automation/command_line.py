@@ -180,10 +180,12 @@ def refresh(
 
 
 @app.command(cls=Reporting)
+@words.choosing()
 def destroy(
     env: EnvironmentName,
     *,
     check: Annotated[bool, typer.Option("--check", help="Say what would go, and change nothing.")] = False,
+    asked: Asked,
     wait: Wait = NO_TIME,
     form: InFormat = Format.HUMAN,
 ) -> None:
@@ -193,7 +195,7 @@ def destroy(
     """
 
     def run(screen: Screen) -> Report:
-        return running.destroy(words.environment(env), screen, Turn(wait, screen.say), check=check)
+        return running.destroy(words.environment(env), screen, Turn(wait, screen.say), asked, check=check)
 
     answer("destroy --check" if check else "destroy", env, form, run)
 

@@ -18,6 +18,14 @@ from atoll.platform import Inventory
 _STACK = re.compile("^urn:pulumi:[^:]+::")
 Operation = Callable[[Engine, Listener], int]
 """What the engine does; its exit code."""
+Program = Callable[[Engine, Listener], dict[str, str] | None]
+"""What tells what is to be, {urn: parent}; None where that fails."""
+
+
+def nothing(engine: Engine, listen: Listener) -> dict[str, str]:
+    """What is to be where all that is chosen goes."""
+    del engine, listen
+    return {}
 
 
 @dataclass(frozen=True)
@@ -77,8 +85,12 @@ class Scope:
         return tell
 
 
-def scope(asked: Asked, inventory: Inventory, engine: Engine, screen: Screen, *, runs_program: bool) -> Scope:
+def scope(
+    asked: Asked, inventory: Inventory, engine: Engine, screen: Screen, program: Program | None
+) -> Scope:
     """What a run may touch. What only the program knows, since it is new, is asked of it where the run is to make it.
+
+    Without a `program` nothing new is made, and nothing goes.
 
     Raises:
         ArgsError: a name or a tag is nobody's, or nothing is chosen.
@@ -90,8 +102,8 @@ def scope(asked: Asked, inventory: Inventory, engine: Engine, screen: Screen, *,
     state = engine.state()
     # Names are refused before the program runs, which takes seconds.
     selection = Platform(inventory, state).select(asked)
-    if runs_program:
-        registered = engine.registered(screen.listen)
+    if program:
+        registered = program(engine, screen.listen)
         if registered is None:
             raise CommandError(
                 f"{asked}: found a program that fails; expected one that tells what it declares. See above"

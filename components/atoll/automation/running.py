@@ -9,7 +9,7 @@ from typing import Any
 from atoll.automation import events, leaving, limiting, looking, preparation, processes, recap, retention
 from atoll.automation.engine import Engine
 from atoll.automation.following import Listener
-from atoll.automation.limiting import Operation, Scope
+from atoll.automation.limiting import Operation, Program, Scope
 from atoll.automation.looking import Access
 from atoll.automation.reach import Reach
 from atoll.automation.recap import Recap
@@ -35,15 +35,12 @@ class Wish:
 
 @dataclass(frozen=True)
 class Look:
-    """One way to look at what is live: what it is called, what the engine does, and of which part.
-
-    `runs_program` says that this tells what is new too.
-    """
+    """One way to look at what is live: what it is called, what the engine does, of which part, and what tells what is to be."""
 
     name: str
     operation: Operation
     asked: Asked = WHOLE
-    runs_program: bool = False
+    program: Program | None = None
 
 
 def up(  # noqa: PLR0913 - how it goes is three of them
@@ -67,7 +64,7 @@ def up(  # noqa: PLR0913 - how it goes is three of them
         retention.sweep(environment)
         engine = preparation.prepare_declared(environment, screen, inventory, turn).engine
         preparation.migrate(environment, engine, inventory.kms, screen)
-        scope = limiting.scope(wish.asked, inventory, engine, screen, runs_program=True)
+        scope = limiting.scope(wish.asked, inventory, engine, screen, Engine.registered)
         places = scope.within(looking.accesses(environment, inventory))
         reach = _reach(environment, places, engine, screen)
         left = _forget(environment, engine, reach, forget, screen) if forget else ""
@@ -94,7 +91,7 @@ def check(environment: Environment, screen: Screen, turn: Turn | None = None, as
     turn = turn or Turn()
     with turn.held(environment, "up --check"):
         processes.refuse_downgrades(environment)
-        way = Look("check", Engine.preview, asked, runs_program=True)
+        way = Look("check", Engine.preview, asked, Engine.registered)
         return _pending(look(environment, inventory, screen, turn, way), Exit.CHANGES)
 
 
@@ -124,19 +121,25 @@ def refresh(
 
 
 def destroy(
-    environment: Environment, screen: Screen, turn: Turn | None = None, *, check: bool = False
+    environment: Environment,
+    screen: Screen,
+    turn: Turn | None = None,
+    asked: Asked = WHOLE,
+    *,
+    check: bool = False,
 ) -> Report:
     """Removes all that the stack holds, or says what would go; the environment's own processes and keys stay."""
     inventory = declared(environment)
 
     def removed(engine: Engine, listen: Listener) -> int:
         code = engine.destroy(listen)
-        leaving.clear_undeclared(environment, inventory, engine.state())
+        if not asked:
+            leaving.clear_undeclared(environment, inventory, engine.state())
         return code
 
     turn = turn or Turn()
     with turn.held(processes.known(environment), "destroy --check" if check else "destroy"):
-        way = Look("destroy", Engine.preview_destroy if check else removed)
+        way = Look("destroy", Engine.preview_destroy if check else removed, asked, limiting.nothing)
         reach, scope, engine_code = _looked(environment, inventory, screen, turn, way)
     reach.forget_removed()
     report = _told(reach, scope, engine_code, screen)
@@ -241,7 +244,7 @@ def _looked(
     """
     retention.sweep(environment)
     engine = preparation.prepare_declared(environment, screen, inventory, turn).engine
-    scope = limiting.scope(way.asked, inventory, engine, screen, runs_program=way.runs_program)
+    scope = limiting.scope(way.asked, inventory, engine, screen, way.program)
     reach = _reach(environment, scope.within(looking.accesses(environment, inventory)), engine, screen)
     with screen.beating(way.name):
         return reach, scope, scope.run(way.operation, engine, reach.listen)

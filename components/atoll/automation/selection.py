@@ -87,8 +87,8 @@ class Selection:
 class Platform:
     """An environment as a run can choose from it: its inventory, its state, and what its program registers.
 
-    `registered` are {urn: parent}, empty where the program is not asked; then what is new cannot be chosen, since it is
-    not there.
+    `registered` are {urn: parent}, empty where all that is chosen goes, None where the program is not asked; then what is
+    new cannot be chosen, since it is not there.
     """
 
     def __init__(
@@ -188,11 +188,15 @@ class Platform:
             gone = {need for need in _needs(each) if need in chosen and need not in self._registered}
             if gone and urn not in chosen and urn in self.resources:
                 raise RefusedError(
-                    f"{asked}: found that {_shown(gone.pop())} goes, which {_shown(urn)} needs; expected both to be "
+                    f"{asked}: found that {_shown(min(gone))} goes, which {_shown(urn)} needs; expected both to be "
                     "chosen. Widen the choice, or leave it out"
                 )
         plane = self._of({"ControlPlane"})
-        if self._of({"Member", "Propagation"}) & chosen and not plane & ({*self._state} | chosen):
+        if (
+            self._registered
+            and self._of({"Member", "Propagation"}) & chosen
+            and not plane & ({*self._state} | chosen)
+        ):
             raise RefusedError(
                 f"{asked}: found no control plane yet; expected one (without it no cluster can join). "
                 f"Run: atoll up {self._inventory.environment}"
