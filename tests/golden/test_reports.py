@@ -11,6 +11,7 @@ from atoll.automation.answers import Format, answer
 from atoll.automation.events import Message, Outcome, Result, Severity
 from atoll.automation.recap import Tally
 from atoll.automation.reports import Report
+from atoll.automation.selection import LeftOut
 from atoll.core.errors import AtollError, Exit, LockedError, SettingsError
 from harness import golden, reports
 
@@ -41,12 +42,12 @@ _GONE = _result(
 _WELL = {"control-plane": Tally(12, 1, 0), "lagoon": Tally(7, 1, 0)}
 
 
-def _run(found, code, *entries):
+def _run(found, code, *entries, left=None):
     def run(screen):
         for entry in entries:
             screen.say(entry) if isinstance(entry, str) else screen.listen(entry)
         screen.end(found)
-        return Report(code, found, events.changes(screen.results), screen.problems)
+        return Report(code, found, events.changes(screen.results), screen.problems, left_out=left)
 
     return run
 
@@ -89,6 +90,15 @@ _CASES = {
         ),
     ),
     "drift": ("drift", _run(_WELL, Exit.DRIFT, _SAME, _GONE)),
+    "limited": (
+        "up",
+        _run(
+            {"control-plane": Tally(), "lagoon": Tally(7, 1, 0)},
+            Exit.DONE,
+            _ACCESS,
+            left=LeftOut("--limit lagoon", 12, 8, ("control-plane", "reef"), ("Key shop", "Propagation web")),
+        ),
+    ),
     "nothing": ("up", _run(_WELL, Exit.DONE, _SAME)),
     "objects-missing": ("recap", _run({"control-plane": Tally(1), "lagoon": Tally(4, 0, 2)}, Exit.FAILED)),
     "bad-settings": (

@@ -12,6 +12,8 @@ groups:
 clusters:
   lagoon: {driver: local, groups: [north]}
   reef: {driver: locl}
+tags:
+  shop: [clusters.reef]
 """
 
 
@@ -54,6 +56,10 @@ def _offered(line):
         ("atoll kubeconfig dev ", ["control-plane", "lagoon", "motu", "reef"]),
         ("atoll kubeconfig dev-2 l", ["lagoon"]),
         ("atoll up dev --forget ", ["lagoon", "motu", "reef"]),
+        ("atoll up dev --limit ", ["all", "control-plane", "lagoon", "motu", "north", "reef"]),
+        ("atoll drift dev --limit north,!re", ["north,!reef"]),
+        ("atoll up dev --tags s", ["secrets", "shop"]),
+        ("atoll up dev --skip-tags keys,al", ["keys,all", "keys,always"]),
         ("atoll inventory show dev --cluster m", ["motu"]),
         ("atoll inventory diff dev to", ["torn"]),
         ("atoll secrets rotate-at-rest dev lagoon re", ["reef"]),

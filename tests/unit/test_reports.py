@@ -17,6 +17,7 @@ from atoll.automation.command_line import app
 from atoll.automation.events import Message, Outcome, Result, Severity
 from atoll.automation.recap import Tally
 from atoll.automation.reports import MEANING, Report
+from atoll.automation.selection import LeftOut
 from atoll.core.errors import Exit, UnavailableError
 from harness import reports as formats
 
@@ -33,6 +34,8 @@ _RESULTS = st.builds(
 )
 _PROBLEMS = st.builds(Message, st.sampled_from([Severity.ERROR, Severity.WARNING]), _TEXT, st.none() | _TEXT)
 _TALLIES = st.builds(Tally, *[st.integers(0, 9)] * 3, _TEXT)
+_NAMES = st.lists(_TEXT, max_size=20).map(tuple)
+_LEFT = st.builds(LeftOut, _TEXT, st.integers(0, 99), st.integers(0, 99), _NAMES, _NAMES)
 _REPORTS = st.builds(
     Report,
     st.sampled_from(list(Exit)),
@@ -42,6 +45,7 @@ _REPORTS = st.builds(
     st.lists(_RESULTS, max_size=5),
     st.sampled_from(["up", "up --check", "drift"]),
     st.just("prod"),
+    st.none() | _LEFT,
 )
 
 

@@ -1,4 +1,5 @@
 from .reports import Report
+from .selection import Asked
 from .stack import Stack
 
-__all__ = ["Report", "Stack"]
+__all__ = ["Asked", "Report", "Stack"]

@@ -33,6 +33,8 @@ from atoll.automation import (
 from atoll.automation.answers import Format, InFormat, Reporting, answer
 from atoll.automation.logs import logs as logs_of
 from atoll.automation.reports import Report
+from atoll.automation.running import Wish
+from atoll.automation.selection import Asked
 from atoll.automation.show import Screen
 from atoll.automation.status import status as status_of
 from atoll.automation.turns import Turn
@@ -75,6 +77,7 @@ def options(
 
 
 @app.command(cls=Reporting)
+@words.choosing()
 def up(  # noqa: PLR0913 - the command's options
     env: EnvironmentName,
     *,
@@ -91,6 +94,7 @@ def up(  # noqa: PLR0913 - the command's options
             autocompletion=completion.clusters,
         ),
     ] = "",
+    asked: Asked,
     plan: planning.PlanFile = None,
     confirm: planning.Confirmed = None,
     wait: Wait = NO_TIME,
@@ -103,9 +107,9 @@ def up(  # noqa: PLR0913 - the command's options
             raise ArgsError(f"up: found --check and --{'forget' if forget else 'plan'}; expected one of them")
         environment, turn = words.environment(env), Turn(wait, screen.say)
         if check:
-            return running.check(environment, screen, turn)
-        report = planning.up(environment, screen, planning.Wish(plan, forget, confirm or ()), turn)
-        if report.code is Exit.DONE:
+            return running.check(environment, screen, turn, asked)
+        report = planning.up(environment, screen, Wish(plan, forget, confirm or (), asked), turn)
+        if report.code is Exit.DONE and not asked:
             _show_ways_in(env, next(each for each in reversed(report.recap) if each != forget), screen)
         return report
 
@@ -146,10 +150,12 @@ def bootstrap(
 
 
 @app.command(cls=Reporting)
+@words.choosing()
 def drift(
     env: EnvironmentName,
     *,
     diff: Annotated[bool, typer.Option("--diff", help="Name the properties that drifted.")] = False,
+    asked: Asked,
     wait: Wait = NO_TIME,
     form: InFormat = Format.HUMAN,
 ) -> None:
@@ -159,26 +165,31 @@ def drift(
     """
 
     def run(screen: Screen) -> Report:
-        return running.drift(words.environment(env), screen, Turn(wait, screen.say))
+        return running.drift(words.environment(env), screen, Turn(wait, screen.say), asked)
 
     answer("drift", env, form, run, diff=diff)
 
 
 @app.command(cls=Reporting)
-def refresh(env: EnvironmentName, *, wait: Wait = NO_TIME, form: InFormat = Format.HUMAN) -> None:
+@words.choosing()
+def refresh(
+    env: EnvironmentName, *, asked: Asked, wait: Wait = NO_TIME, form: InFormat = Format.HUMAN
+) -> None:
     """Write what is live into the state, and change nothing else."""
 
     def run(screen: Screen) -> Report:
-        return running.refresh(words.environment(env), screen, Turn(wait, screen.say))
+        return running.refresh(words.environment(env), screen, Turn(wait, screen.say), asked)
 
     answer("refresh", env, form, run)
 
 
 @app.command(cls=Reporting)
+@words.choosing()
 def destroy(
     env: EnvironmentName,
     *,
     check: Annotated[bool, typer.Option("--check", help="Say what would go, and change nothing.")] = False,
+    asked: Asked,
     wait: Wait = NO_TIME,
     form: InFormat = Format.HUMAN,
 ) -> None:
@@ -188,7 +199,7 @@ def destroy(
     """
 
     def run(screen: Screen) -> Report:
-        return running.destroy(words.environment(env), screen, Turn(wait, screen.say), check=check)
+        return running.destroy(words.environment(env), screen, Turn(wait, screen.say), asked, check=check)
 
     answer("destroy --check" if check else "destroy", env, form, run)
 

@@ -1,10 +1,11 @@
-"""What a shell offers for the words of a command: environments, clusters, processes.
+"""What a shell offers for the words of a command: environments, clusters, groups, tags, processes.
 
 Names are read from the inventory's files as they are: one that is being written is complete in no other sense. Whatever
 cannot be read offers nothing; an error would land in the middle of somebody's prompt.
 """
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
@@ -14,24 +15,36 @@ import typer
 
 from atoll.core.errors import AtollError
 from atoll.host import Environment
-from atoll.platform import CONTROL_PLANE, loading, reading
+from atoll.platform import CONTROL_PLANE, loading, reading, tagging
+from atoll.platform.inventory import EVERYWHERE
 from atoll.platform.tree import Node
 
 Offer = Callable[[typer.Context, str], list[str]]
+_Names = Callable[[typer.Context], Iterable[str]]
+_ONE, _LAST = re.compile(""), re.compile("(?:.*[,:])?[&!]?")
+"""What stands before the name that is being written: nothing, or other names of a list and what is to be done with it."""
 
 
-def _offered(names: Callable[[typer.Context], Iterable[str]]) -> Offer:
-    """Those names that begin as what is written already."""
+def _offering(before: re.Pattern[str]) -> Callable[[_Names], Offer]:
+    """Offers those names that begin as what is written already."""
 
-    @wraps(names)
-    def offer(ctx: typer.Context, incomplete: str) -> list[str]:
-        with contextlib.suppress(AtollError, OSError):
-            return sorted({name for name in names(ctx) if name.startswith(incomplete)})
-        return []
+    def make(names: _Names) -> Offer:
+        @wraps(names)
+        def offer(ctx: typer.Context, incomplete: str) -> list[str]:
+            found = before.match(incomplete)
+            head = found.group() if found else ""
+            with contextlib.suppress(AtollError, OSError):
+                return sorted({head + name for name in names(ctx) if (head + name).startswith(incomplete)})
+            return []
 
-    # typer goes by the parameters, and would find those of the function inside.
-    del offer.__wrapped__
-    return offer
+        # typer goes by the parameters, and would find those of the function inside.
+        del offer.__wrapped__
+        return offer
+
+    return make
+
+
+_offered, _offered_last = _offering(_ONE), _offering(_LAST)
 
 
 @_offered
@@ -55,6 +68,18 @@ def clusters(ctx: typer.Context) -> Iterable[str]:
 def clusters_and_plane(ctx: typer.Context) -> Iterable[str]:
     """The clusters and the control plane."""
     return [CONTROL_PLANE, *_declared(ctx, "clusters")]
+
+
+@_offered_last
+def clusters_and_groups(ctx: typer.Context) -> Iterable[str]:
+    """What a limit can name, after other names of it too."""
+    return [CONTROL_PLANE, EVERYWHERE, *_declared(ctx, "clusters"), *_declared(ctx, "groups")]
+
+
+@_offered_last
+def tags(ctx: typer.Context) -> Iterable[str]:
+    """The tags of the inventory, and those that there always are."""
+    return [*tagging.KNOWN, *_declared(ctx, tagging.SECTION)]
 
 
 @_offered

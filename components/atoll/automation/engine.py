@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from atoll.automation import checkpoints, events, locks, sealing, started, tracing, unfinished, unopened
-from atoll.automation.events import Message, Reader, Severity
+from atoll.automation.events import Message, Reader, Result, Severity
 from atoll.automation.following import Follower, Listener
 from atoll.automation.interruption import EngineEnded
 from atoll.automation.locks import Life, Lock, Locks
@@ -23,6 +23,8 @@ from atoll.host import Environment, limits, remains
 _LIMIT = timedelta(minutes=5)
 _OPTIONS = ("--non-interactive", "--suppress-outputs", "--parallel", "32")
 _FOLDER = "file:"
+_NOTHING = "urn:pulumi:*::nothing"
+"""A target that no resource is. A pattern, since of a name the engine demands that it is there."""
 EVENTS = "events."
 """How the name of a folder with an event log begins; whoever is killed leaves one."""
 _ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
@@ -46,15 +48,27 @@ class Engine:
         *,
         held: Locks | None = None,
         turn: Turn | None = None,
+        urns: Sequence[str] | None = None,
     ) -> None:
-        """`held` are the locks on its stack, `turn` is for how long it waits for whoever has one."""
+        """`held` are the locks on its stack, `turn` is for how long it waits for whoever has one.
+
+        `urns` are the resources that it may touch, or patterns of them; None are all.
+        """
         self._environment = environment
         self._held = held or locks.of(environment, None)
-        self._turn = turn or Turn()
+        self._turn, self._urns = turn or Turn(), urns
         # Its event log is a debugging flag of the engine's; nothing else of those is used.
         self._variables = {**variables, "PULUMI_DEBUG_COMMANDS": "true"}
         self._program = environment.bin / "pulumi"
         self._elsewhere = not variables.get("PULUMI_BACKEND_URL", _FOLDER).startswith(_FOLDER)
+
+    def within(self, urns: Sequence[str] | None) -> "Engine":
+        """The same, that touches some resources and no other: `up`, previews, `refresh`, `drift`, `destroy`; None are all."""
+        return Engine(self._environment, self._variables, held=self._held, turn=self._turn, urns=urns)
+
+    def touches(self, urn: str) -> bool:
+        """Whether it may touch a resource."""
+        return self._urns is None or urn in self._urns
 
     @property
     def has_stack(self) -> bool:
@@ -109,7 +123,8 @@ class Engine:
 
         It looks at what is live first: who runs it again expects that drift is mended.
         """
-        return self._operate(["up", "--refresh", "--skip-preview", "--yes", "--continue-on-error"], listen)
+        words = ["up", "--refresh", "--skip-preview", "--yes", "--continue-on-error"]
+        return self._operate([*words, *_targets(self._urns)], listen)
 
     def plan(self, file: Path, listen: Listener) -> tuple[int, list[str]]:
         """Says what `up` would do, and writes the engine's own plan of it; its exit code, and its diff by lines.
@@ -134,36 +149,56 @@ class Engine:
 
     def follow(self, urns: Sequence[str], listen: Listener) -> int:
         """Makes some resources fit the inventory, and touches no other."""
-        chosen = [word for urn in urns for word in ("--target", urn)]
-        return self._operate(["up", "--refresh", "--skip-preview", "--yes", *chosen], listen)
+        words = ["up", "--refresh", "--skip-preview", "--yes"]
+        return self._operate([*words, *_targets(urns)], listen)
 
     def preview(self, listen: Listener) -> int:
         """Says what `up` would do."""
-        return self._operate(["preview", "--refresh"], listen, writes=False, preview=True)
+        return self._operate(
+            ["preview", "--refresh", *_targets(self._urns)], listen, writes=False, preview=True
+        )
 
     def unprotect(self, urns: Sequence[str], listen: Listener) -> None:
         """Lets the next run delete or replace what the engine protects; what is still declared it protects again."""
-        if not urns:
+        touched = list(filter(self.touches, urns))
+        if not touched:
             return
         self._wait_for_others(listen)
-        self._run("state", "unprotect", "--yes", *urns, locking=True)
+        self._run("state", "unprotect", "--yes", *touched, locking=True)
 
     def refresh(self, listen: Listener) -> int:
         """Writes what is live into the state."""
-        return self._operate(["refresh", "--skip-preview", "--yes"], listen)
+        return self._operate(["refresh", "--skip-preview", "--yes", *_targets(self._urns)], listen)
 
     def drift(self, listen: Listener) -> int:
         """Says what is live otherwise than the state has it, and writes nothing."""
-        reader = Reader(verbs=events.DRIFT)
-        return self._operate(["refresh", "--preview-only"], listen, writes=False, reader=reader)
+        words = ["refresh", "--preview-only", *_targets(self._urns)]
+        return self._operate(words, listen, writes=False, reader=Reader(verbs=events.DRIFT))
+
+    def registered(self, listen: Listener) -> dict[str, str] | None:
+        """What the program registers, {urn: parent}; None where it fails, which was told then.
+
+        It runs against the state alone: where nothing is a target, no provider is asked anything.
+        """
+        reader, words = Reader(), ["preview", *_targets([_NOTHING])]
+
+        def tell(entry: Result | Message) -> None:
+            if isinstance(entry, Message) and entry.severity is Severity.ERROR:
+                listen(entry)
+
+        code = self._operate(words, tell, writes=False, preview=True, reader=reader)
+        return None if code else reader.parents
 
     def destroy(self, listen: Listener) -> int:
         """Removes everything that the stack holds."""
-        return self._operate(["destroy", "--skip-preview", "--yes", "--continue-on-error"], listen)
+        words = ["destroy", "--skip-preview", "--yes", "--continue-on-error"]
+        return self._operate([*words, *_targets(self._urns)], listen)
 
     def preview_destroy(self, listen: Listener) -> int:
         """Says what `destroy` would remove."""
-        return self._operate(["destroy", "--preview-only"], listen, writes=False, preview=True)
+        return self._operate(
+            ["destroy", "--preview-only", *_targets(self._urns)], listen, writes=False, preview=True
+        )
 
     def outputs(self, *, opened: bool = False) -> dict[str, Any]:
         """What the stack exports; `opened` has its secrets in plain, for nobody but who asked."""
@@ -337,3 +372,7 @@ class Engine:
                 # Whoever met it may have another word for it: a registry's client is told of an invalid range.
                 listen(Message(Severity.ERROR, str(full)))
             return code
+
+
+def _targets(urns: Sequence[str] | None) -> list[str]:
+    return [word for urn in urns or () for word in ("--target", urn)]

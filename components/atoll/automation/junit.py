@@ -1,7 +1,7 @@
 """A report as JUnit XML, which CI services read: a suite for each cluster, a case for each of its resources. Pure.
 
 Failures are what makes the exit code: of `drift` what drifted too. What `up --check` finds pending was not run, and counts as
-skipped.
+skipped; so does a cluster that was left out.
 """
 
 import re
@@ -58,12 +58,16 @@ def _suites(report: Report) -> Iterator[tuple[str, Iterable[_Case]]]:
         by_place.setdefault(change.place or _FLEET, {})[change.urn] = change
     for name, results in by_place.items():
         yield name, _cases(report, name, list(results.values()))
+    if left := report.left_out:
+        for name in (each for each in left.clusters if each not in by_place):
+            yield name, [_Case("answers", "skipped", "left out", f"left out by {left.asked}")]
 
 
 def _run(report: Report) -> _Case:
     """The run as a whole: what failed without a resource that failed, such as bad settings."""
     name = f"{report.command} {report.environment}"
-    said = "\n".join(words for each in report.problems for words in _told(each))
+    left = report.left_out.lines() if report.left_out else ()
+    said = "\n".join([*(words for each in report.problems for words in _told(each)), *left])
     if report.code in _FINE:
         return _Case(name, said=said)
     return _Case(name, "error", report.code.name, MEANING[report.code], text=said)

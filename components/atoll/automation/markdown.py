@@ -41,7 +41,10 @@ def mark(report: Report) -> str:
 
 def _title(report: Report) -> str:
     title = f"atoll {report.command} {report.environment}: {MEANING[report.code]}"
-    return f"{mark(report)}\n### {title}\n\n{_summary(report.changes)} (exit code {int(report.code)}).\n"
+    left = "".join(f"\n{_plain(line)}\n" for line in (report.left_out.lines() if report.left_out else ()))
+    return (
+        f"{mark(report)}\n### {title}\n\n{_summary(report.changes)} (exit code {int(report.code)}).\n{left}"
+    )
 
 
 def _tallies(found: Recap) -> list[Callable[[], str]]:

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,11 @@ from atoll.automation.answers import Format, InFormat, answer
 from atoll.automation.engine import Engine
 from atoll.automation.events import Message, Result, Severity
 from atoll.automation.following import Listener
+from atoll.automation.limiting import Operation
 from atoll.automation.plans import Facts, Plan
 from atoll.automation.reports import Report
+from atoll.automation.running import Look, Wish
+from atoll.automation.selection import Asked
 from atoll.automation.show import Screen
 from atoll.automation.turns import Turn
 from atoll.automation.words import NO_TIME, EnvironmentName, Wait
@@ -47,19 +50,12 @@ Confirmed = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Wish:
-    """How somebody wants `up` to go: by a plan, without a lost member, with what may be lost."""
-
-    plan: Path | None = None
-    forget: str = ""
-    confirmed: Sequence[str] = ()
-
-
+@words.choosing(hidden=True)
 def plan(
     env: EnvironmentName,
     *,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the plan is written.")],
+    asked: Asked,
     wait: Wait = NO_TIME,
     form: InFormat = Format.HUMAN,
 ) -> None:
@@ -69,6 +65,8 @@ def plan(
     """
 
     def run(screen: Screen) -> Report:
+        if asked:
+            raise ArgsError(f"plan: found {asked}; expected the whole environment (a plan is done whole)")
         report = make(words.environment(env), screen, out, Turn(wait, screen.say))
         if report.code is Exit.DONE:
             screen.say(
@@ -93,7 +91,7 @@ def make(environment: Environment, screen: Screen, out: Path, turn: Turn | None 
     with turn.held(environment, "plan"):
         processes.refuse_downgrades(environment)
         look = _Look(environment, inventory, out)
-        report = running.look(environment, inventory, screen, turn, ("plan", look))
+        report = running.look(environment, inventory, screen, turn, Look("plan", look))
         if look.facts is None or report.code is Exit.FAILED:
             return report
         made = datetime.now(UTC).isoformat(timespec="seconds")
@@ -138,14 +136,24 @@ def up(environment: Environment, screen: Screen, wish: Wish, turn: Turn | None =
     """
     if wish.plan and wish.forget:
         raise ArgsError("up: found --plan and --forget; expected one of them (to forget is in no plan)")
+    if wish.asked and (wish.plan or wish.forget):
+        other, why = (
+            ("--plan", "a plan is done whole") if wish.plan else ("--forget", "a member is forgotten by all")
+        )
+        raise ArgsError(f"up: found {wish.asked} and {other}; expected one of them ({why})")
     inventory = running.declared(environment)
-    how: Callable[[Engine, Listener], int] = Engine.up
+    how = _way(environment, inventory, wish)
+    return running.up(environment, inventory, screen, wish, how=how, turn=turn)
+
+
+def _way(environment: Environment, inventory: Inventory, wish: Wish) -> Operation:
+    """What the engine does for a wish."""
     if wish.plan:
-        file, found = wish.plan, Plan.read(wish.plan, environment.name)
-        how = _Application(environment, inventory, found, file, wish.confirmed)
-    elif inventory.protect:
-        how = _Guard(environment.name, [each for each in (*wish.confirmed, wish.forget) if each])
-    return running.up(environment, inventory, screen, forget=wish.forget, how=how, turn=turn)
+        found = Plan.read(wish.plan, environment.name)
+        return _Application(environment, inventory, found, wish.plan, wish.confirmed)
+    if inventory.protect:
+        return _Guard(environment.name, [each for each in (*wish.confirmed, wish.forget) if each])
+    return Engine.up
 
 
 @dataclass(frozen=True)

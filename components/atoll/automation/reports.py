@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from atoll.automation import events, recap
 from atoll.automation.events import Message, Outcome, Result, Severity
 from atoll.automation.recap import Recap
+from atoll.automation.selection import LeftOut
 from atoll.core.errors import AtollError, Exit
 
 MEANING = {
@@ -29,7 +30,7 @@ MEANING = {
 
 @dataclass(frozen=True)
 class Report:
-    """How a run ended: its exit code, the recap, what changed, and what was said about problems.
+    """How a run ended: its exit code, the recap, what changed, what was said about problems, what it did not look at.
 
     `results` are all that were told, those without a change too.
     """
@@ -42,6 +43,7 @@ class Report:
     command: str = ""
     environment: str = ""
     trace: str = ""
+    left_out: LeftOut | None = None
 
     @property
     def is_preview(self) -> bool:
@@ -50,7 +52,7 @@ class Report:
 
     def values(self) -> dict[str, Any]:
         """The report for programs."""
-        return self.told().model_dump(mode="json")
+        return self.told().model_dump(mode="json", by_alias=True)
 
     def told(self) -> "ReportRecord":
         """The report as a record of its schema."""
@@ -62,6 +64,7 @@ class Report:
             clusters={name: ClusterRecord(**each) for name, each in recap.values(self.recap).items()},
             changes=[ChangeRecord(**change(each)) for each in self.changes],
             problems=[ProblemRecord(**_problem(each)) for each in self.problems],
+            left_out=LeftOutRecord(**self.left_out.values()) if self.left_out else None,
         )
 
 
@@ -118,6 +121,15 @@ class ProblemRecord(Record):
     )
 
 
+class LeftOutRecord(Record):
+    """What a run with `--limit`, `--tags` or `--skip-tags` did not look at."""
+
+    asked: str = Field(description="The options, as they were written.")
+    resources: int = Field(description="How many resources were left out.")
+    clusters: tuple[str, ...]
+    parts: tuple[str, ...] = Field(description="Class and name of each part of the inventory.")
+
+
 class ReportRecord(Record):
     """How a run ended."""
 
@@ -131,6 +143,9 @@ class ReportRecord(Record):
     clusters: dict[str, ClusterRecord]
     changes: list[ChangeRecord]
     problems: list[ProblemRecord]
+    left_out: LeftOutRecord | None = Field(
+        serialization_alias="leftOut", description="Null where the run was about everything."
+    )
 
 
 class ResultRecord(ChangeRecord):

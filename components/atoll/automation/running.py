@@ -1,17 +1,30 @@
 """What each command does with an environment, from its settings to its report."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from atoll.automation import events, guarding, leaving, looking, preparation, processes, recap, retention
+from atoll.automation import (
+    events,
+    guarding,
+    leaving,
+    limiting,
+    looking,
+    preparation,
+    processes,
+    recap,
+    retention,
+)
 from atoll.automation.engine import Engine
 from atoll.automation.following import Listener
+from atoll.automation.limiting import Operation, Program, Scope
 from atoll.automation.looking import Access
 from atoll.automation.reach import Reach
 from atoll.automation.recap import Recap
 from atoll.automation.reports import Report
+from atoll.automation.selection import WHOLE, Asked
 from atoll.automation.show import Screen
 from atoll.automation.turns import Turn
 from atoll.core.errors import Exit, RefusedError
@@ -20,19 +33,40 @@ from atoll.host import Environment
 from atoll.platform import CONTROL_PLANE, Inventory, load, preflight
 
 
-def up(  # noqa: PLR0913 - what is wished of it is three of them
+@dataclass(frozen=True)
+class Wish:
+    """How somebody wants `up` to go: by a plan, without a lost member, with what may be lost, of a part that is asked for."""
+
+    plan: Path | None = None
+    forget: str = ""
+    confirmed: Sequence[str] = ()
+    asked: Asked = WHOLE
+
+
+@dataclass(frozen=True)
+class Look:
+    """One way to look at what is live: what it is called, what the engine does, of which part, and what tells what is to be."""
+
+    name: str
+    operation: Operation
+    asked: Asked = WHOLE
+    program: Program | None = None
+
+
+def up(  # noqa: PLR0913 - how it goes is three of them
     environment: Environment,
     inventory: Inventory,
     screen: Screen,
+    wish: Wish,
     *,
-    forget: str,
-    how: Callable[[Engine, Listener], int],
+    how: Operation,
     turn: Turn | None,
 ) -> Report:
-    """Makes the environment fit its inventory (`declared`); one dead cluster does not hold up the others.
+    """Makes the environment fit its inventory (`declared`), as it is wished; one dead cluster does not hold up the others.
 
-    A member to `forget` is taken out without being asked. `how` is what the engine does.
+    `how` is what the engine does.
     """
+    forget = wish.forget
     leaving.refuse_declared(inventory, forget)
     turn = turn or Turn()
     with turn.held(environment, "up"):
@@ -40,76 +74,69 @@ def up(  # noqa: PLR0913 - what is wished of it is three of them
         retention.sweep(environment)
         engine = preparation.prepare_declared(environment, screen, inventory, turn).engine
         preparation.migrate(environment, engine, inventory.kms, screen)
-        places = looking.accesses(environment, inventory)
+        scope = limiting.scope(wish.asked, inventory, engine, screen, Engine.registered)
+        places = scope.within(looking.accesses(environment, inventory))
         reach = _reach(environment, places, engine, screen)
         left = _forget(environment, engine, reach, forget, screen) if forget else ""
         with screen.beating("up"), ThreadPoolExecutor(1) as pool:
             # Beside the engine, which has to look at what is live before it writes: a dead member is asked for
             # seconds, and the others are not to wait for that.
-            before = pool.submit(looking.delivered, places, looking.statuses(engine.state()))
-            engine_code = how(engine, reach.listen)
+            before = pool.submit(looking.delivered, places, scope.statuses(engine.state()))
+            engine_code = scope.run(how, engine, reach.listen)
         processes.take_up_tokens(environment, screen.results, screen)
         state = engine.state()
-        for name in leaving.clear_unknown(environment, inventory, state):
-            screen.say(
-                f"cluster {name}: removed (a run that was killed had begun it, and nothing declares it)"
-            )
-        if leaving.clear_builder(environment, inventory, state):
-            screen.say("builder: removed (a run that was killed had begun it, and nothing declares one)")
-        for name in leaving.clear_registries(environment, inventory, state):
-            screen.say(
-                f"registry {name}: removed (a run that was killed had begun it, and nothing declares it)"
-            )
+        if not wish.asked:
+            _clear(environment, inventory, state, screen)
     found = recap.of_run([place.name for place in places], screen.results)
-    found = recap.deliveries(found, before.result(), looking.statuses(state))
+    found = recap.deliveries(found, before.result(), scope.statuses(state))
     found = recap.unreachable(found, reach.finish())
     if left:
         screen.say(left)
-    return _report(found, screen, engine_code)
+    return _report(found, screen, engine_code, scope)
 
 
-def check(environment: Environment, screen: Screen, turn: Turn | None = None) -> Report:
+def check(environment: Environment, screen: Screen, turn: Turn | None = None, asked: Asked = WHOLE) -> Report:
     """Says what `up` would change."""
     inventory = declared(environment)
     turn = turn or Turn()
     with turn.held(environment, "up --check"):
         processes.refuse_downgrades(environment)
-        reach, engine_code = _looked(environment, inventory, screen, turn, ("check", Engine.preview))
-    return _pending(_told(reach, screen, engine_code), Exit.CHANGES)
+        way = Look("check", Engine.preview, asked, Engine.registered)
+        return _pending(look(environment, inventory, screen, turn, way), Exit.CHANGES)
 
 
-def look(
-    environment: Environment,
-    inventory: Inventory,
-    screen: Screen,
-    turn: Turn,
-    looking_by: tuple[str, Callable[[Engine, Listener], int]],
-) -> Report:
-    """The report of a look of another kind, for who holds the environment."""
-    reach, engine_code = _looked(environment, inventory, screen, turn, looking_by)
-    return _told(reach, screen, engine_code)
+def look(environment: Environment, inventory: Inventory, screen: Screen, turn: Turn, way: Look) -> Report:
+    """The report of a look, for who holds the environment; the engine goes on past dead clusters, and they are named."""
+    reach, scope, engine_code = _looked(environment, inventory, screen, turn, way)
+    return _told(reach, scope, engine_code, screen)
 
 
-def drift(environment: Environment, screen: Screen, turn: Turn | None = None) -> Report:
+def drift(environment: Environment, screen: Screen, turn: Turn | None = None, asked: Asked = WHOLE) -> Report:
     """Says what is live otherwise than the last run left it, and changes nothing."""
     inventory = declared(environment)
     turn = turn or Turn()
     with turn.held(processes.known(environment), "drift"):
-        reach, engine_code = _looked(environment, inventory, screen, turn, ("drift", Engine.drift))
-    return _pending(_told(reach, screen, engine_code), Exit.DRIFT)
+        way = Look("drift", Engine.drift, asked)
+        return _pending(look(environment, inventory, screen, turn, way), Exit.DRIFT)
 
 
-def refresh(environment: Environment, screen: Screen, turn: Turn | None = None) -> Report:
+def refresh(
+    environment: Environment, screen: Screen, turn: Turn | None = None, asked: Asked = WHOLE
+) -> Report:
     """Writes what is live into the state; a dead cluster keeps what the state has of it."""
     inventory = declared(environment)
     turn = turn or Turn()
     with turn.held(processes.known(environment), "refresh"):
-        reach, engine_code = _looked(environment, inventory, screen, turn, ("refresh", Engine.refresh))
-    return _told(reach, screen, engine_code)
+        return look(environment, inventory, screen, turn, Look("refresh", Engine.refresh, asked))
 
 
 def destroy(
-    environment: Environment, screen: Screen, turn: Turn | None = None, *, check: bool = False
+    environment: Environment,
+    screen: Screen,
+    turn: Turn | None = None,
+    asked: Asked = WHOLE,
+    *,
+    check: bool = False,
 ) -> Report:
     """Removes all that the stack holds, or says what would go; the environment's own processes and keys stay.
 
@@ -119,18 +146,21 @@ def destroy(
     inventory = declared(environment)
 
     def removed(engine: Engine, listen: Listener) -> int:
-        guarding.refuse_end(environment.name, engine.state())
+        going = [each for each in engine.state() if engine.touches(each["urn"])]
+        guarding.refuse_end(environment.name, going)
         if check:
             return engine.preview_destroy(listen)
         code = engine.destroy(listen)
-        leaving.clear_undeclared(environment, inventory, engine.state())
+        if not asked:
+            leaving.clear_undeclared(environment, inventory, engine.state())
         return code
 
     turn = turn or Turn()
     with turn.held(processes.known(environment), "destroy --check" if check else "destroy"):
-        reach, engine_code = _looked(environment, inventory, screen, turn, ("destroy", removed))
+        way = Look("destroy", removed, asked, limiting.nothing)
+        reach, scope, engine_code = _looked(environment, inventory, screen, turn, way)
     reach.forget_removed()
-    report = _told(reach, screen, engine_code)
+    report = _told(reach, scope, engine_code, screen)
     return _pending(report, Exit.CHANGES) if check else report
 
 
@@ -211,26 +241,37 @@ def _reach(environment: Environment, places: list[Access], engine: Engine, scree
     return reach
 
 
+def _clear(
+    environment: Environment, inventory: Inventory, state: list[dict[str, Any]], screen: Screen
+) -> None:
+    """Removes what runs that were killed left of what nothing declares; whoever asks for a part does not ask for that."""
+    for name in leaving.clear_unknown(environment, inventory, state):
+        screen.say(f"cluster {name}: removed (a run that was killed had begun it, and nothing declares it)")
+    if leaving.clear_builder(environment, inventory, state):
+        screen.say("builder: removed (a run that was killed had begun it, and nothing declares one)")
+    for name in leaving.clear_registries(environment, inventory, state):
+        screen.say(f"registry {name}: removed (a run that was killed had begun it, and nothing declares it)")
+
+
 def _looked(
-    environment: Environment,
-    inventory: Inventory,
-    screen: Screen,
-    turn: Turn,
-    look: tuple[str, Callable[[Engine, Listener], int]],
-) -> tuple[Reach, int]:
-    """Lets the engine look at what is live, and goes on past dead clusters; what asked them, and the engine's exit code."""
+    environment: Environment, inventory: Inventory, screen: Screen, turn: Turn, way: Look
+) -> tuple[Reach, Scope, int]:
+    """Lets the engine look at what is live, and goes on past dead clusters.
+
+    Returns what asked them, what was looked at, and the engine's exit code.
+    """
     retention.sweep(environment)
-    what, begin = look
     engine = preparation.prepare_declared(environment, screen, inventory, turn).engine
-    reach = _reach(environment, looking.accesses(environment, inventory), engine, screen)
-    with screen.beating(what):
-        return reach, begin(engine, reach.listen)
+    scope = limiting.scope(way.asked, inventory, engine, screen, way.program)
+    reach = _reach(environment, scope.within(looking.accesses(environment, inventory)), engine, screen)
+    with screen.beating(way.name):
+        return reach, scope, scope.run(way.operation, engine, reach.listen)
 
 
-def _told(reach: Reach, screen: Screen, engine_code: int) -> Report:
+def _told(reach: Reach, scope: Scope, engine_code: int, screen: Screen) -> Report:
     """The report of a look, dead clusters named."""
     found = recap.of_run([place.name for place in reach.places], screen.results)
-    return _report(recap.unreachable(found, reach.finish()), screen, engine_code)
+    return _report(recap.unreachable(found, reach.finish()), screen, engine_code, scope)
 
 
 def _pending(report: Report, code: Exit) -> Report:
@@ -238,9 +279,11 @@ def _pending(report: Report, code: Exit) -> Report:
     return replace(report, code=code) if report.code is Exit.DONE and report.changes else report
 
 
-def _report(found: Recap, screen: Screen, engine_code: int) -> Report:
+def _report(found: Recap, screen: Screen, engine_code: int, scope: Scope) -> Report:
     screen.end(found)
+    for line in scope.left.lines() if scope.left else ():
+        screen.say(line)
     code = recap.exit_code(found, screen.results)
     if code is Exit.DONE and engine_code:
         code = Exit.FAILED
-    return Report(code, found, events.changes(screen.results), screen.problems)
+    return Report(code, found, events.changes(screen.results), screen.problems, left_out=scope.left)

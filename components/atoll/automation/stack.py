@@ -5,6 +5,7 @@ from pathlib import Path
 
 from atoll.automation import planning, running
 from atoll.automation.reports import Report
+from atoll.automation.selection import WHOLE, Asked
 from atoll.automation.show import Screen
 from atoll.host import Environment
 
@@ -13,6 +14,7 @@ class Stack:
     """One environment of a checkout: `stacks/NAME.yaml` of the folder `project`.
 
     Each method does what the command of its name does and returns its report, whose `code` is the command's exit code.
+    What is `asked` for, by limit and tags, is all that a run touches.
     Nothing is printed but problems, on standard error, unless `quiet` is off. The caller's working directory and
     variables stay as they are. Of several calls at once on one environment, one is refused.
 
@@ -25,28 +27,29 @@ class Stack:
         self._environment = Environment.of(Path(project), name)
         self._quiet = quiet
 
-    def check(self) -> Report:
+    def check(self, asked: Asked = WHOLE) -> Report:
         """Says what `up` would change, and changes nothing; `Exit.CHANGES` where it would."""
-        return running.check(self._environment, self._screen())
+        return running.check(self._environment, self._screen(), asked=asked)
 
     def plan(self, out: Path) -> Report:
         """Writes down what `up` would do, for `up` with that plan."""
         return planning.make(self._environment, self._screen(), out)
 
-    def up(self, *, plan: Path | None = None, confirmed: Sequence[str] = ()) -> Report:
+    def up(self, asked: Asked = WHOLE, *, plan: Path | None = None, confirmed: Sequence[str] = ()) -> Report:
         """Makes the environment fit its inventory, by a plan where one is given.
 
         Of a protected one nothing that holds data goes but what is `confirmed` by its name, URN or cluster.
         """
-        return planning.up(self._environment, self._screen(), planning.Wish(plan, confirmed=confirmed))
+        wish = running.Wish(plan, confirmed=confirmed, asked=asked)
+        return planning.up(self._environment, self._screen(), wish)
 
-    def drift(self) -> Report:
+    def drift(self, asked: Asked = WHOLE) -> Report:
         """Says what is live otherwise than the last run left it, and changes nothing; `Exit.DRIFT` where something is."""
-        return running.drift(self._environment, self._screen())
+        return running.drift(self._environment, self._screen(), asked=asked)
 
-    def refresh(self) -> Report:
+    def refresh(self, asked: Asked = WHOLE) -> Report:
         """Writes what is live into the state, and changes nothing else."""
-        return running.refresh(self._environment, self._screen())
+        return running.refresh(self._environment, self._screen(), asked=asked)
 
     def recap(self) -> Report:
         """Says what is live, cluster by cluster."""

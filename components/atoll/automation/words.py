@@ -1,6 +1,9 @@
 """What the commands share: the words of their arguments, the checkout that they are about, and how they answer."""
 
+import functools
+import inspect
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from atoll.automation import completion, journal, tracing
+from atoll.automation.selection import Asked
 from atoll.automation.turns import duration
 from atoll.core.errors import Exit, SettingsError
 from atoll.host import Environment
@@ -79,6 +83,54 @@ def environment(name: str) -> Environment:
     """One of this checkout."""
     tracing.about(environment=name)
     return Environment.of(project(), name)
+
+
+_CHOOSING: dict[str, tuple[tuple[str, ...], str, str, completion.Offer]] = {
+    "limit": (
+        ("--limit", "-l"),
+        "PATTERN",
+        "These clusters alone, by Ansible's patterns.",
+        completion.clusters_and_groups,
+    ),
+    "tags": (("--tags", "-t"), "TAGS", "What has one of these tags alone.", completion.tags),
+    "skip_tags": (("--skip-tags",), "TAGS", "Nothing that has one of these tags.", completion.tags),
+}
+"""The options that choose a part of an environment: words, what they take, help, what a shell offers."""
+
+
+def choosing(*, hidden: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command the options that choose a part of an environment; it gets what they say as `asked`.
+
+    Those of a command that refuses them are `hidden`.
+    """
+    more = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                list[str] | None,
+                typer.Option(*names, metavar=takes, help=told, autocompletion=offer, hidden=hidden),
+            ],
+        )
+        for name, (names, takes, told, offer) in _CHOOSING.items()
+    ]
+
+    def give(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command)
+        own = [each for name, each in signature.parameters.items() if name != "asked"]
+
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            said = [tuple(given.pop(name) or ()) for name in _CHOOSING]
+            command(**given, asked=Asked(*said))
+
+        # Typer reads these two.
+        run.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined] # it is for this
+        run.__annotations__ = {each.name: each.annotation for each in (*own, *more)}
+        return run
+
+    return give
 
 
 def finish(values: Any, code: Exit) -> None:

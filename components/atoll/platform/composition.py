@@ -27,6 +27,7 @@ from atoll.platform import (
     inventory,
     key_args,
     namespaces,
+    outputs,
     registries,
     releases,
     releasing,
@@ -125,7 +126,7 @@ class Platform:
     @property
     def outputs(self) -> dict[str, Any]:
         """What the stack exports, as `outputs.Outputs` has it: addresses and identities, and one secret, the way in."""
-        return {
+        exported = {
             "controlPlane": {
                 "endpoint": self.control_plane.endpoint,
                 "identifier": self.control_plane.identifier,
@@ -143,6 +144,7 @@ class Platform:
             "images": {name: {"ref": each.ref} for name, each in self._named.items()},
             "keys": {name: {"alias": key.alias, "arn": key.arn} for name, key in self.keys.items()},
         }
+        return outputs.known(exported)
 
     def _control_plane(self, settings: inventory.ControlPlane, *, protect: bool) -> ControlPlaneArgs:
         args = ControlPlaneArgs(driver=ControlPlaneDriver(settings.driver), protect=protect)

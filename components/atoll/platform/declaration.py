@@ -346,3 +346,4 @@ class Declaration(Declared):
     containers: dict[str, Container] = Field(default_factory=dict)
     releases: dict[str, Release] = Field(default_factory=dict)
     plugins: list[Plugins] = Field(default_factory=list)
+    tags: dict[str, list[Text]] = Field(default_factory=dict)

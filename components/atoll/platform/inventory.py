@@ -265,7 +265,8 @@ class Release:
 class Inventory:
     """One environment. `project` is the checkout, `groups` are the names of each group's clusters, sorted.
 
-    `plugins` are those of the engine that the program uses beside what the inventory declares.
+    `plugins` are those of the engine that the program uses beside what the inventory declares; `tags` are the parts of
+    each tag (`section.name`).
     `protect` says that the engine refuses to delete what holds data: the control plane, clusters, members, keys, registries
     with their repositories, and made secrets.
 
@@ -290,6 +291,7 @@ class Inventory:
     releases: Mapping[str, Release] = field(default_factory=dict)
     plugins: tuple[str, ...] = ()
     protect: bool = False
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def every_image(self) -> dict[str, "Image | ImageCopy"]:

@@ -1,6 +1,6 @@
 """What the stack of an environment exports, and how a stack of another repository reads it, each with its type."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, TypedDict, cast
 
 import pulumi
@@ -59,6 +59,42 @@ class Outputs(TypedDict):
     """The images that are built or copied."""
     keys: Mapping[str, KeyOutputs]
     """The keys."""
+
+
+def known(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run exports of the outputs: all but what it does not know, since that was left out or could not be made.
+
+    In the place of what is not known the engine writes a text of its own into the state, which whoever refers to the stack
+    takes for a value. So what is unknown in a part is left out whole: an entry of a map goes, another output is null. In a
+    preview the engine shows it as not known yet.
+    """
+    if pulumi.runtime.is_dry_run():
+        return dict(outputs)
+    return {name: _output(_known(value)) for name, value in outputs.items()}
+
+
+async def _known(value: Any) -> Any:
+    """A value, null where something in it is not known; of a map of maps the entries that are known."""
+    if isinstance(value, Mapping) and all(isinstance(each, Mapping) for each in value.values()):
+        return {name: each for name, each in value.items() if await _is_known(each)}
+    return value if await _is_known(value) else None
+
+
+async def _is_known(value: Any) -> bool:
+    if isinstance(value, pulumi.Output):
+        return await value.is_known()
+    if isinstance(value, Mapping):
+        return all([await _is_known(each) for each in value.values()])
+    return True
+
+
+def _output(value: Awaitable[Any]) -> pulumi.Output[Any]:
+    """An output of what holds others, each of which stays secret or not by itself; `from_input` would make all secret."""
+
+    async def sure() -> bool:
+        return True
+
+    return pulumi.Output(set(), value, sure())
 
 
 class Reference:

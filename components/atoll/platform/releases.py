@@ -12,13 +12,18 @@ from atoll.platform.namespaces import Placed
 from atoll.platform.problems import choice, shown, unknown
 
 SECTION = "releases"
-_ROLE = "release"
+_ROLE, _CHART = "release", "chart"
 _ANY_HOST = "oci://registry.example/"
 
 
 def propagation(name: str) -> str:
     """What the propagation of a release's objects is called."""
     return naming.child(name, _ROLE)
+
+
+def chart(name: str) -> str:
+    """What the chart of a release is called, as it was rendered."""
+    return naming.child(name, _CHART)
 
 
 def problems(declared: Declaration, whole: Iterable[str]) -> Iterator[Finding]:

@@ -13,13 +13,11 @@ import pulumi
 
 from atoll.charts import ChartPublication, ChartPublicationArgs, manifests, source, weaving
 from atoll.charts.resources import RenderedChart
-from atoll.core import naming
 from atoll.helm import Chart, Login
-from atoll.platform import image_values
+from atoll.platform import image_values, releases
 from atoll.platform.inventory import Inventory, Publication, Release
 from atoll.registry import Image, ImageCopy, Registry, Repository, access
 
-_ROLE = "chart"
 _OCI = "oci://"
 
 
@@ -78,7 +76,7 @@ def objects(name: str, settings: Release, parts: Parts) -> tuple[list[dict[str, 
         "values": pulumi.Output.json_dumps(parts.values(settings), sort_keys=True),
         "expected": json.dumps(weaving.expected(first, late)),
     }
-    made = RenderedChart(naming.child(name, _ROLE), inputs)
+    made = RenderedChart(releases.chart(name), inputs)
 
     def leaf(path: weaving.Path) -> pulumi.Output[Any]:
         return made.manifests.apply(lambda text: weaving.at(json.loads(text), path))

@@ -18,6 +18,7 @@ from atoll.platform import (
     registries,
     releases,
     sealed_secrets,
+    tagging,
     tree,
     variables,
 )
@@ -106,6 +107,7 @@ def _checked(root: Node, parsed: Parsed, problems: Problems) -> Groups | None:
         *images.problems(declared, _whole(parsed).images),
         *publications.problems(declared, _whole(parsed).publications),
         *containers.problems(declared, _whole(parsed).containers),
+        *tagging.problems(declared, known),
     ]
     if parsed.whole("controlPlane"):
         findings += planes.problems(declared.control_plane, known["clusters"])
@@ -156,18 +158,12 @@ class _Resolver:
     def inventory(self, environment: str, project: Path) -> Inventory:
         for path, text in checks.targets(self._declared, self._groups):
             self._problems.add(path, text)
-        plane = self._declared.control_plane
         clusters = {name: self._cluster(name) for name in self._declared.clusters}
         kms, state, protect = self._declared.kms, self._declared.state, self._declared.protect
         return Inventory(
             environment=environment,
             project=project,
-            control_plane=ControlPlane(
-                str(plane.driver),
-                self._kubeconfig(("controlPlane",), plane.kubeconfig),
-                plane.cluster or "",
-                planes.settings(plane),
-            ),
+            control_plane=self._control_plane(),
             clusters=clusters,
             groups=self._groups.members,
             propagations=self._propagations(clusters),
@@ -191,9 +187,15 @@ class _Resolver:
             containers=containers.resolved(self._declared.containers),
             kms=Kms(str(kms.driver), kms.key or "", kms.region or "", kms.endpoint),
             plugins=tuple(dict.fromkeys(map(str, self._declared.plugins))),
+            tags={tag: tuple(parts) for tag, parts in self._declared.tags.items()},
             state=State(state.bucket, state.region, state.endpoint) if state else None,
             protect=protect,
         )
+
+    def _control_plane(self) -> ControlPlane:
+        plane = self._declared.control_plane
+        kubeconfig = self._kubeconfig(("controlPlane",), plane.kubeconfig)
+        return ControlPlane(str(plane.driver), kubeconfig, plane.cluster or "", planes.settings(plane))
 
     def _cluster(self, name: str) -> Cluster:
         groups, kubeconfig = self._groups, self._declared.clusters[name].kubeconfig
