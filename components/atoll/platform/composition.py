@@ -11,7 +11,10 @@ from atoll.cluster import Cluster, ClusterArgs
 from atoll.cluster.component import Driver
 from atoll.core import naming
 from atoll.federation import (
+    Bundle,
+    BundleArgs,
     Concealed,
+    ConflictResolution,
     ControlPlane,
     ControlPlaneArgs,
     Member,
@@ -80,6 +83,9 @@ class Platform:
         self.propagations = {
             name: Propagation(name, self._propagation(settings))
             for name, settings in declared.propagations.items()
+        }
+        self.bundles = {
+            name: Bundle(name, self._bundle(settings)) for name, settings in declared.bundles.items()
         }
         self.keys = {name: Key(name, key_args.of(settings)) for name, settings in declared.keys.items()}
         self.sealed_secrets = {
@@ -172,6 +178,16 @@ class Platform:
             resources=settings.resources,
             clusters=settings.clusters,
             overrides=[_override(rule) for rule in settings.overrides],
+            timeout_seconds=int(settings.timeout.total_seconds()),
+        )
+
+    def _bundle(self, settings: inventory.Bundle) -> BundleArgs:
+        return BundleArgs(
+            control_plane=self.control_plane,
+            resources=settings.resources,
+            clusters=settings.clusters,
+            overrides=[_override(rule) for rule in settings.overrides],
+            conflict_resolution=ConflictResolution(settings.conflict_resolution),
             timeout_seconds=int(settings.timeout.total_seconds()),
         )
 
