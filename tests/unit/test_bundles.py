@@ -72,6 +72,16 @@ def test_a_patch_that_does_not_fit_is_told_by_a_check():
     assert BundleDelivery().check({"manifests": [], "objects": []}) == []
 
 
+def test_a_bundle_that_no_work_holds_is_told_before_anything_is_written():
+    inputs = bundles.inputs(
+        [bundles.config("one", "fleet", text="x" * 1_000_000)], ["reef"], name="guard", access=""
+    )
+
+    (failure,) = BundleDelivery().check(inputs)
+    assert failure.name == "manifests"
+    assert failure.reason.endswith("expected at most 1000000, which a Work holds. Make it several bundles")
+
+
 @given(before=LISTS, after=LISTS, noted=LISTS)
 def test_what_has_to_go_is_what_a_work_ever_listed_and_is_not_wanted(before, after, noted):
     note = [works.reference(bundles.config(name, "fleet")) for name in noted]

@@ -1,5 +1,6 @@
 """What makes a bundle real: a Work for each member, all at once, and what each of them has of it then."""
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import ArgsError, AtollError, quoted
 from atoll.federation import works
-from atoll.federation.work_effects import MemberWork, Served, Sight, withdraw
+from atoll.federation.sight_effects import Sight
+from atoll.federation.work_effects import MemberWork, Served, withdraw
 from atoll.federation.works import Bundle
 from atoll.host import hearing
 from atoll.kubernetes import Api, Kubeconfig
@@ -18,6 +20,8 @@ _MOST_THREADS = 32
 _TOLD = 20
 """Objects of one cluster that are named."""
 _LEAVE_SECONDS = 60.0
+_MOST_BYTES = 1_000_000
+"""etcd takes requests of 1.5 MiB (`--max-request-bytes`), and Karmada adds marks to each object."""
 
 
 class BundleDelivery(Effect):
@@ -34,7 +38,11 @@ class BundleDelivery(Effect):
     outputs = _OUTPUTS
 
     def check(self, inputs: Values) -> list[Failure]:
-        """Patches fit the manifests that they are for."""
+        """A Work holds them, and patches fit the manifests that they are for."""
+        size = len(json.dumps(inputs.get("manifests", [])))
+        if size > _MOST_BYTES:
+            problem = f"found {size} bytes; expected at most {_MOST_BYTES}, which a Work holds. Make it several bundles"
+            return [Failure("manifests", problem)]
         if not {"manifests", "objects", "overrides"} <= inputs.keys():
             return []
         bundle, found = Bundle({"name": "", "clusters": [], **inputs}), []

@@ -12,20 +12,17 @@ from atoll.cluster.component import Driver
 from atoll.core import naming
 from atoll.federation import (
     Bundle,
-    BundleArgs,
     Concealed,
-    ConflictResolution,
     ControlPlane,
     ControlPlaneArgs,
     Member,
     MemberArgs,
-    Override,
-    Patch,
     Propagation,
     PropagationArgs,
 )
 from atoll.federation.control_plane import ControlPlaneDriver
 from atoll.platform import (
+    carried_args,
     images,
     inventory,
     key_args,
@@ -81,11 +78,12 @@ class Platform:
             for name, settings in declared.clusters.items()
         }
         self.propagations = {
-            name: Propagation(name, self._propagation(settings))
+            name: Propagation(name, carried_args.of_propagation(self.control_plane, settings))
             for name, settings in declared.propagations.items()
         }
         self.bundles = {
-            name: Bundle(name, self._bundle(settings)) for name, settings in declared.bundles.items()
+            name: Bundle(name, carried_args.of_bundle(self.control_plane, settings))
+            for name, settings in declared.bundles.items()
         }
         self.keys = {name: Key(name, key_args.of(settings)) for name, settings in declared.keys.items()}
         self.sealed_secrets = {
@@ -171,25 +169,6 @@ class Platform:
         if settings.provider:
             args["provider"] = settings.provider
         return args
-
-    def _propagation(self, settings: inventory.Propagation) -> PropagationArgs:
-        return PropagationArgs(
-            control_plane=self.control_plane,
-            resources=settings.resources,
-            clusters=settings.clusters,
-            overrides=[_override(rule) for rule in settings.overrides],
-            timeout_seconds=int(settings.timeout.total_seconds()),
-        )
-
-    def _bundle(self, settings: inventory.Bundle) -> BundleArgs:
-        return BundleArgs(
-            control_plane=self.control_plane,
-            resources=settings.resources,
-            clusters=settings.clusters,
-            overrides=[_override(rule) for rule in settings.overrides],
-            conflict_resolution=ConflictResolution(settings.conflict_resolution),
-            timeout_seconds=int(settings.timeout.total_seconds()),
-        )
 
     def _sealed_secret(
         self, declared: inventory.Inventory, settings: inventory.SealedSecret
@@ -394,12 +373,6 @@ def _point(args: ControlPlaneArgs | ClusterArgs, kubeconfig: inventory.Kubeconfi
         args["file"] = kubeconfig.file
         if kubeconfig.context:
             args["context"] = kubeconfig.context
-
-
-def _override(rule: inventory.Override) -> Override:
-    # The patches were checked as they were declared.
-    patches = cast("tuple[Patch, ...]", rule.patches)
-    return Override(resource=rule.resource, clusters=rule.clusters, patches=patches)
 
 
 def _registry(settings: inventory.Registry, *, protect: bool) -> RegistryArgs:

@@ -158,8 +158,6 @@ class _Resolver:
         self._root, self._declared, self._groups, self._problems = root, declared, groups, problems
 
     def inventory(self, environment: str, project: Path) -> Inventory:
-        for path, text in checks.targets(self._declared, self._groups):
-            self._problems.add(path, text)
         plane = self._declared.control_plane
         clusters = {name: self._cluster(name) for name in self._declared.clusters}
         kms, state, protect = self._declared.kms, self._declared.state, self._declared.protect
@@ -225,6 +223,8 @@ class _Resolver:
         return Kubeconfig(found.file, found.context, declared)
 
     def _propagations(self, clusters: Mapping[str, Cluster]) -> dict[str, Propagation]:
+        for path, text in checks.targets(self._declared, self._groups):
+            self._problems.add(path, text)
         found = self._carried("propagations", self._declared.propagations, clusters)
         self._refuse_twice(found)
         return found

@@ -5,13 +5,15 @@ import itertools
 import os
 import tempfile
 import threading
+from datetime import timedelta
 from pathlib import Path
 from unittest import mock
 
+import psutil
 import pytest
 
 from atoll.core.effect import Context
-from atoll.federation import works
+from atoll.federation import work_effects, works
 from atoll.federation.bundle_effects import BundleDelivery, look
 from atoll.host.environment import VARIABLE
 from atoll.kubernetes import Api, ApiError, Kubeconfig
@@ -321,3 +323,31 @@ def test_a_cluster_that_never_joins_holds_up_no_other(fleet, carried):
     assert problem == f"bundle {carried.name}: cluster nobody: it has not joined"
     assert carried.outputs["delivered"] == {"nobody": 0, "tern": 2}
     assert fleet.tern.get(note)
+
+
+def test_a_frozen_member_holds_up_no_other_and_has_all_once_it_is_back(fleet, carried, monkeypatch):
+    monkeypatch.setattr(work_effects, "_SILENT_PATIENCE", timedelta(seconds=1))
+    note = carried.config("note", text="2")
+    carried.up(carried.config("note", text="1"))
+
+    with _frozen(fleet.tern):
+        (problem,) = carried.up(note)
+        assert fleet.heron.get(note)["data"]["text"] == "2"
+
+    assert problem.startswith(f"bundle {carried.name}: cluster tern: cannot be asked: ")
+    assert carried.outputs["delivered"] == {"heron": 2, "tern": 0}
+    assert carried.up(note) == []
+    assert fleet.tern.get(note)["data"]["text"] == "2"
+
+
+@contextlib.contextmanager
+def _frozen(api):
+    """A cluster whose API server takes connections and answers none."""
+    port = f"--secure-port={api.kubeconfig.server.rpartition(':')[2]}"
+    running = psutil.process_iter(["cmdline"])
+    (server,) = [each for each in running if port in (each.info["cmdline"] or [])]
+    server.suspend()
+    try:
+        yield
+    finally:
+        server.resume()
