@@ -188,6 +188,15 @@ def _with_proxy(values):
     values["containers"] = {"proxy": {"image": f"registry.example/proxy@sha256:{'0' * 64}"}}
 
 
+def _with_bundle(values):
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "auditor"},
+    }
+    values["bundles"] = {"guard": {"groups": ["north"], "resources": [role]}}
+
+
 def _narrowed(values):
     values["releases"]["visits"] |= {"groups": [], "clusters": ["lagoon"]}
 
@@ -236,6 +245,14 @@ def _narrowed(values):
             _VISITS | {"Release ingress-lagoon", "Release ingress-reef"},
         ),
         ("a container", _with_proxy, {"tags": ["containers"]}, {"Container proxy"}),
+        ("a bundle", _with_bundle, {"tags": ["bundles"]}, {"Bundle guard"}),
+        (
+            "a bundle is in a limit with all of its clusters",
+            _with_bundle,
+            {"limit": ["north"]},
+            _LAGOON | _REEF | _VISITS | {"Bundle guard"},
+        ),
+        ("a bundle of several clusters is left out with any", _with_bundle, {"limit": ["lagoon"]}, _LAGOON),
         ("what is withdrawn from a cluster touches that one", _narrowed, {"limit": ["lagoon"]}, _LAGOON),
         (
             "what is withdrawn inside of the limit is in it",

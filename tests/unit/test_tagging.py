@@ -12,6 +12,7 @@ _KNOWN = {
     **{
         key: []
         for key in (
+            "bundles",
             "keys",
             "sealedSecrets",
             "registries",

@@ -11,6 +11,7 @@ from atoll.automation.recap import Recap, Tally
 from atoll.cluster.local import launch
 from atoll.core import files
 from atoll.core.errors import ArgsError, AtollError, UnavailableError
+from atoll.federation import bundle_effects
 from atoll.federation.delivery_effects import Watch
 from atoll.federation.member_effects import WELL
 from atoll.host import Environment
@@ -24,7 +25,7 @@ PLANE, _MEMBER = "control-plane", "member"
 _CONNECT_SECONDS, _READ_SECONDS = 1.0, 3.0
 """Connecting is tried three times."""
 Status = dict[str, Any]
-"""The properties of a propagation's status: objects, clusters, delivered."""
+"""The properties of a propagation's or a bundle's status: objects, clusters, delivered."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,13 @@ def access(environment: Environment, inventory: Inventory, name: str) -> Access:
 
 
 def statuses(state: list[dict[str, Any]]) -> dict[str, Status]:
-    """The properties of every propagation's status, by propagation."""
-    found = (resource for resource in state if resource["type"] == recap.GATE)
+    """The properties of every propagation's and bundle's status, by its type and name."""
+    found = (resource for resource in state if resource["type"] in recap.GATES)
     return {
-        resource["inputs"]["name"]: {**resource["inputs"], **(resource.get("outputs") or {})}
+        f"{resource['type']} {resource['inputs']['name']}": {
+            **resource["inputs"],
+            **(resource.get("outputs") or {}),
+        }
         for resource in found
     }
 
@@ -151,6 +155,10 @@ def silence(place: Access) -> str | None:
 
 
 def _asked(status: Status, dead: Collection[str]) -> Status:
+    if "manifests" in status:
+        found = bundle_effects.look(status, dead)
+        now = {name: each.delivered for name, each in found.items() if not each.silence}
+        return {**status, "delivered": {**status.get("delivered", {}), **now}}
     watch = Watch({**status, "clusters": [name for name in status["clusters"] if name not in dead]})
     return {**status, "delivered": {**status.get("delivered", {}), **watch.delivered(watch.look())}}
 

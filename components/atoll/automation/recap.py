@@ -9,8 +9,9 @@ from atoll.core.errors import Exit
 from atoll.federation.delivery import Wanted
 
 Recap = dict[str, "Tally"]
-GATE = "atoll:index:PropagationStatus"
-"""What a gate finds is counted where it finds it: at each member."""
+BUNDLE = "atoll:index:BundleDelivery"
+GATES = frozenset({"atoll:index:PropagationStatus", BUNDLE})
+"""What these find is counted where they find it: at each member."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def of_run(places: Iterable[str], results: Iterable[Result]) -> Recap:
     """The recap of an engine's run; what concerns no single cluster counts for the control plane, `places[0]`."""
     names = list(places)
     recap = {name: Tally() for name in names}
-    last = {result.urn: result for result in results if result.type != GATE}
+    last = {result.urn: result for result in results if result.type not in GATES}
     for result in last.values():
         name = result.place or names[0]
         recap[name] = recap.get(name, Tally()).plus(**{result.outcome.value: 1})
@@ -42,9 +43,9 @@ def of_run(places: Iterable[str], results: Iterable[Result]) -> Recap:
 
 
 def deliveries(recap: Recap, before: Mapping[str, Any], after: Mapping[str, Any]) -> Recap:
-    """Adds what propagations brought to each member.
+    """Adds what propagations and bundles brought to each member.
 
-    `before` and `after` are {propagation: properties of its status}: `clusters`, `objects` with revisions, and
+    `before` and `after` are {type and name: properties of the status}: `clusters`, `objects` with revisions, and
     `delivered`, as the members had them before the run and have them now.
     """
     found = dict(recap)

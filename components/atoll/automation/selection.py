@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from atoll.automation.recap import GATE
+from atoll.automation.recap import GATES
 from atoll.core.errors import ArgsError, RefusedError
 from atoll.platform import parts, patterns
 from atoll.platform.inventory import CONTROL_PLANE, EVERYWHERE, Inventory
@@ -212,7 +212,7 @@ class Platform:
         found: dict[Owner, set[str]] = defaultdict(set)
         for urn, each in self._state.items():
             for owner in self.resources.get(urn, ()):
-                if each["type"] == GATE:
+                if each["type"] in GATES:
                     found[owner] |= set((each.get("inputs") or {}).get("clusters") or ())
                 if owner[0] == "Release" and (provider := each.get("provider")):
                     found[owner] |= set(self._clusters_of(provider.rpartition("::")[0]))

@@ -31,7 +31,7 @@ def _drift(api: Api, manifest: Manifest, manager: str) -> str:
         wanted = api.apply(written, manager=manager, force=True, dry_run=True)
     except ApiError as error:
         return f"{label}: cannot be put back ({error})"
-    paths = list(_differences(_plain(wanted), _plain(live), ""))
+    paths = list(differences(plain(wanted), plain(live)))
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
     return f"{label}: {', '.join(paths[:_SHOWN])}{more}" if paths else ""
 
@@ -45,15 +45,16 @@ def body(api: Api, manifest: Manifest) -> Manifest:
     return {**manifest, "metadata": metadata}
 
 
-def _plain(found: Manifest) -> Manifest:
+def plain(found: Manifest) -> Manifest:
     """An object without what the server counts by itself."""
     metadata = {key: value for key, value in found["metadata"].items() if key not in _SERVER_SIDE}
     return {key: value for key, value in found.items() if key != "status"} | {"metadata": metadata}
 
 
-def _differences(wanted: Any, live: Any, path: str) -> Iterator[str]:
+def differences(wanted: Any, live: Any, path: str = "") -> Iterator[str]:
+    """The paths at which two values differ."""
     if isinstance(wanted, dict) and isinstance(live, dict):
         for key in sorted(wanted.keys() | live.keys()):
-            yield from _differences(wanted.get(key), live.get(key), f"{path}.{key}" if path else str(key))
+            yield from differences(wanted.get(key), live.get(key), f"{path}.{key}" if path else str(key))
     elif wanted != live:
         yield path

@@ -8,7 +8,7 @@ from typing import Any
 from atoll.core import naming
 
 Manifest = dict[str, Any]
-_NAMED = re.compile(r"\bpropagation \S+: cluster (\S+): ")
+_NAMED = re.compile(r"\b(?:propagation|bundle) \S+: cluster (\S+): ")
 REVISION = f"{naming.PACKAGE}.dev/revision"
 """The annotation that tells which write an object in a member comes from.
 
@@ -99,5 +99,5 @@ def summary(name: str, lagging: dict[str, list[str]], waited: float) -> Iterable
 
 
 def named(line: str) -> list[str]:
-    """The clusters that a line of such a summary is about."""
+    """The clusters that a line of such a summary, or of a bundle's, is about."""
     return _NAMED.findall(line)

@@ -18,6 +18,9 @@ _API = "policy.karmada.io/v1alpha1"
 SKIP_AUTO_PROPAGATION = {"namespace.karmada.io/skip-auto-propagation": "true"}
 """Without it Karmada carries every namespace of the plane to every member, whatever the placement says."""
 
+FIRST = ("Namespace", "CustomResourceDefinition")
+"""Kinds that others need to be there before they can be written."""
+
 AWAITED_KINDS = frozenset(
     {
         "DaemonSet",

@@ -7,6 +7,18 @@ import pulumi
 from atoll.core.component import Resource
 
 
+class BundleDelivery(Resource):
+    """A bundle in the members: done when each has what was written, or refused it."""
+
+    outputs: ClassVar[tuple[str, ...]] = ("delivered", "lacking", "leaving")
+    delivered: pulumi.Output[dict[str, Any]]
+    """For each cluster, how many of the objects it has as they were written."""
+    lacking: pulumi.Output[dict[str, Any]]
+    """For each cluster that has not all of them, why, by object."""
+    leaving: pulumi.Output[dict[str, Any]]
+    """For each cluster that still has what is to go from it, what that is."""
+
+
 class ChartControlPlane(Resource):
     """A Karmada control plane by its own Helm chart on a cluster."""
 

@@ -98,10 +98,11 @@ def _targeted(
     declared: Declaration,
 ) -> Iterator[tuple[Path, Propagation | Override | SealedSecret | PullSecret | Release]]:
     """Everything that goes to groups and clusters; an override comes after its propagation."""
-    for name, propagation in declared.propagations.items():
-        yield ("propagations", name), propagation
-        for index, override in enumerate(propagation.overrides):
-            yield ("propagations", name, "overrides", index), override
+    for section, carried in (("propagations", declared.propagations), ("bundles", declared.bundles)):
+        for name, propagation in carried.items():
+            yield (section, name), propagation
+            for index, override in enumerate(propagation.overrides):
+                yield (section, name, "overrides", index), override
     for name, secret in declared.sealed_secrets.items():
         yield ("sealedSecrets", name), secret
     for name, registry in declared.registries.items():
@@ -226,5 +227,6 @@ def targets(declared: Declaration, groups: Groups) -> Iterator[Finding]:
         elif not chosen and groups.knows(part.groups, part.clusters):
             yield path, "found no cluster in its groups; expected at least one"
         elif strangers := sorted(set(chosen) - set(reached)):
-            expected = f"clusters that the propagation goes to ({choice(reached, 'and')})"
+            what = "bundle" if path[0] == "bundles" else "propagation"
+            expected = f"clusters that the {what} goes to ({choice(reached, 'and')})"
             yield path, f"found {choice(strangers, 'and')}; expected {expected}"

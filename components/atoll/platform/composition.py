@@ -11,18 +11,18 @@ from atoll.cluster import Cluster, ClusterArgs
 from atoll.cluster.component import Driver
 from atoll.core import naming
 from atoll.federation import (
+    Bundle,
     Concealed,
     ControlPlane,
     ControlPlaneArgs,
     Member,
     MemberArgs,
-    Override,
-    Patch,
     Propagation,
     PropagationArgs,
 )
 from atoll.federation.control_plane import ControlPlaneDriver
 from atoll.platform import (
+    carried_args,
     images,
     inventory,
     key_args,
@@ -79,8 +79,12 @@ class Platform:
             for name, settings in declared.clusters.items()
         }
         self.propagations = {
-            name: Propagation(name, self._propagation(settings))
+            name: Propagation(name, carried_args.of_propagation(self.control_plane, settings))
             for name, settings in declared.propagations.items()
+        }
+        self.bundles = {
+            name: Bundle(name, carried_args.of_bundle(self.control_plane, settings))
+            for name, settings in declared.bundles.items()
         }
         self.keys = {name: Key(name, key_args.of(settings)) for name, settings in declared.keys.items()}
         self.sealed_secrets = {
@@ -167,15 +171,6 @@ class Platform:
         if settings.provider:
             args["provider"] = settings.provider
         return args
-
-    def _propagation(self, settings: inventory.Propagation) -> PropagationArgs:
-        return PropagationArgs(
-            control_plane=self.control_plane,
-            resources=settings.resources,
-            clusters=settings.clusters,
-            overrides=[_override(rule) for rule in settings.overrides],
-            timeout_seconds=int(settings.timeout.total_seconds()),
-        )
 
     def _sealed_secret(
         self, declared: inventory.Inventory, settings: inventory.SealedSecret
@@ -380,12 +375,6 @@ def _point(args: ControlPlaneArgs | ClusterArgs, kubeconfig: inventory.Kubeconfi
         args["file"] = kubeconfig.file
         if kubeconfig.context:
             args["context"] = kubeconfig.context
-
-
-def _override(rule: inventory.Override) -> Override:
-    # The patches were checked as they were declared.
-    patches = cast("tuple[Patch, ...]", rule.patches)
-    return Override(resource=rule.resource, clusters=rule.clusters, patches=patches)
 
 
 def _registry(settings: inventory.Registry, *, protect: bool) -> RegistryArgs:

@@ -6,10 +6,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from atoll.federation.works import ConflictResolution
 from atoll.platform.values import (
     Address,
     Bucket,
     ChartField,
+    Conflicts,
     Drivers,
     Duration,
     Encryptions,
@@ -158,6 +160,12 @@ class Propagation(Declared):
     clusters: list[Name] = Field(default_factory=list)
     overrides: list[Override] = Field(default_factory=list)
     timeout: Duration = timedelta(seconds=60)
+
+
+class Bundle(Propagation):
+    """Policies and the clusters that they go to, in one Work for each of these."""
+
+    conflict_resolution: Conflicts = ConflictResolution.ABORT
 
 
 class SealedSecret(Declared):
@@ -338,6 +346,7 @@ class Declaration(Declared):
     groups: dict[str, Group] = Field(default_factory=dict)
     clusters: dict[str, Cluster] = Field(default_factory=dict)
     propagations: dict[str, Propagation] = Field(default_factory=dict)
+    bundles: dict[str, Bundle] = Field(default_factory=dict)
     sealed_secrets: dict[str, SealedSecret] = Field(default_factory=dict)
     keys: dict[str, Key] = Field(default_factory=dict)
     registries: dict[str, Registry] = Field(default_factory=dict)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from atoll.platform import registries, releases, sealed_secrets, tree
+from atoll.platform import bundles, registries, releases, sealed_secrets, tree
 from atoll.platform.groups import Groups
 from atoll.platform.inventory import Inventory
 from atoll.platform.parsing import parse
@@ -20,6 +20,8 @@ from atoll.platform.tree import Mark, Node, Path
 from atoll.platform.variables import Rendering
 
 CLUSTERS, PROPAGATIONS = "clusters", "propagations"
+_FILLED = (PROPAGATIONS, bundles.SECTION)
+"""Sections whose manifests take variables."""
 _ENVIRONMENT = ("controlPlane", "kms", "state", "protect")
 """What every cluster has in common."""
 _MERGED = ("labels", "vars")
@@ -162,6 +164,7 @@ def _going(found: Iterable[Setting], inventory: Inventory, cluster: str) -> Iter
         (section, name): each.clusters
         for section, named in (
             (PROPAGATIONS, inventory.propagations),
+            (bundles.SECTION, inventory.bundles),
             (sealed_secrets.SECTION, inventory.sealed_secrets),
             (releases.SECTION, inventory.releases),
         )
@@ -177,5 +180,5 @@ def _going(found: Iterable[Setting], inventory: Inventory, cluster: str) -> Iter
 def _filled(found: Iterable[Setting], scope: Mapping[str, Any]) -> Iterator[Setting]:
     """Manifests and patches with a cluster's variables."""
     for each in found:
-        is_filled = each.path[0] == PROPAGATIONS and isinstance(each.value, dict)
+        is_filled = each.path[0] in _FILLED and isinstance(each.value, dict)
         yield replace(each, value=Rendering(scope).of(each.value)) if is_filled else each

@@ -14,6 +14,7 @@ from atoll.platform.tree import Node as Tree
 
 _GOING = (
     ("propagation", "propagations"),
+    ("bundle", "bundles"),
     ("secret", "sealed_secrets"),
     ("release", "releases"),
 )

@@ -102,6 +102,13 @@ class Propagation:
 
 
 @dataclass(frozen=True)
+class Bundle(Propagation):
+    """Objects that go to their clusters in one Work each; `conflict_resolution` is Karmada's word."""
+
+    conflict_resolution: str = "abort"
+
+
+@dataclass(frozen=True)
 class SopsFile:
     """Where a file is that sops encrypted, from the checkout. `declared` is the line and path that say so."""
 
@@ -289,6 +296,7 @@ class Inventory:
     image_copies: Mapping[str, ImageCopy] = field(default_factory=dict)
     containers: Mapping[str, Container] = field(default_factory=dict)
     releases: Mapping[str, Release] = field(default_factory=dict)
+    bundles: Mapping[str, Bundle] = field(default_factory=dict)
     plugins: tuple[str, ...] = ()
     protect: bool = False
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

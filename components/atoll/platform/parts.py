@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from atoll.core import naming
-from atoll.platform import containers, images, publications, registries, releases, sealed_secrets
+from atoll.platform import bundles, containers, images, publications, registries, releases, sealed_secrets
 from atoll.platform.inventory import CONTROL_PLANE, EVERYWHERE, Inventory
 from atoll.platform.tagging import CONTROL_PLANE as PLANE_TAGGED
 from atoll.platform.tagging import Kind
@@ -36,6 +36,7 @@ _KINDS = {
     "Member": {Kind.CLUSTERS, Kind.FEDERATION},
     "ControlPlane": {Kind.FEDERATION},
     "Propagation": {Kind.PROPAGATIONS},
+    "Bundle": {Kind.BUNDLES},
     "Key": {Kind.KEYS},
     "SealedSecret": {Kind.SECRETS},
     "PullSecret": {Kind.SECRETS, Kind.REGISTRIES},
@@ -101,13 +102,7 @@ def _listed(inventory: Inventory) -> Iterator[_Listed]:
         words = (f"clusters.{name}", *(f"groups.{group}" for group in (*cluster.groups, EVERYWHERE)))
         for kind in ("Cluster", "Member"):
             yield (kind, name), _KINDS[kind], [name], words
-    for name, propagation in inventory.propagations.items():
-        yield (
-            (_PROPAGATION, name),
-            _KINDS[_PROPAGATION],
-            propagation.clusters,
-            (f"propagations.{name}",),
-        )
+    yield from _policies(inventory)
     for name in inventory.keys:
         yield ("Key", name), _KINDS["Key"], [], (f"keys.{name}",)
     for name, secret in inventory.sealed_secrets.items():
@@ -123,6 +118,14 @@ def _listed(inventory: Inventory) -> Iterator[_Listed]:
             yield from _carried(("RenderedChart", releases.chart(name)), release.clusters, words)
         for each in release.clusters if release.hooks else ():
             yield ("Release", naming.child(name, each)), _KINDS["Release"], [each], words
+
+
+def _policies(inventory: Inventory) -> Iterator[_Listed]:
+    for name, propagation in inventory.propagations.items():
+        owner, words = (_PROPAGATION, name), (f"propagations.{name}",)
+        yield owner, _KINDS[_PROPAGATION], propagation.clusters, words
+    for name, bundle in inventory.bundles.items():
+        yield ("Bundle", name), _KINDS["Bundle"], bundle.clusters, (f"{bundles.SECTION}.{name}",)
 
 
 def _carried(owner: Owner, clusters: Iterable[str], words: tuple[str, ...]) -> Iterator[_Listed]:

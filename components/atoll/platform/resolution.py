@@ -6,6 +6,7 @@ from typing import Any
 
 from atoll.core.errors import SettingsError
 from atoll.platform import (
+    bundles,
     checks,
     containers,
     declaration,
@@ -25,6 +26,7 @@ from atoll.platform import (
 from atoll.platform.declaration import Declaration
 from atoll.platform.groups import Groups
 from atoll.platform.inventory import (
+    Bundle,
     Cluster,
     ControlPlane,
     Inventory,
@@ -46,6 +48,7 @@ _NAMED = (
     "groups",
     "clusters",
     "propagations",
+    bundles.SECTION,
     "keys",
     registries.SECTION,
     releases.SECTION,
@@ -129,6 +132,7 @@ def _whole(parsed: Parsed) -> Declaration:
     declared = parsed.declaration
     update = {
         "propagations": _whole_of(parsed, "propagations", declared.propagations),
+        "bundles": _whole_of(parsed, bundles.SECTION, declared.bundles),
         "sealed_secrets": _whole_of(parsed, sealed_secrets.SECTION, declared.sealed_secrets),
         "releases": _whole_of(parsed, releases.SECTION, declared.releases),
         "registries": _whole_of(parsed, registries.SECTION, declared.registries),
@@ -156,8 +160,6 @@ class _Resolver:
         self._root, self._declared, self._groups, self._problems = root, declared, groups, problems
 
     def inventory(self, environment: str, project: Path) -> Inventory:
-        for path, text in checks.targets(self._declared, self._groups):
-            self._problems.add(path, text)
         clusters = {name: self._cluster(name) for name in self._declared.clusters}
         kms, state, protect = self._declared.kms, self._declared.state, self._declared.protect
         return Inventory(
@@ -166,7 +168,8 @@ class _Resolver:
             control_plane=self._control_plane(),
             clusters=clusters,
             groups=self._groups.members,
-            propagations=self._propagations(clusters),
+            propagations=(propagations := self._propagations(clusters)),
+            bundles=self._bundles(clusters, propagations),
             sealed_secrets=self._sealed_secrets(),
             releases=self._releases(),
             keys={
@@ -222,17 +225,39 @@ class _Resolver:
         return Kubeconfig(found.file, found.context, declared)
 
     def _propagations(self, clusters: Mapping[str, Cluster]) -> dict[str, Propagation]:
+        for path, text in checks.targets(self._declared, self._groups):
+            self._problems.add(path, text)
+        found = self._carried("propagations", self._declared.propagations, clusters)
+        self._refuse_twice(found)
+        return found
+
+    def _bundles(
+        self, clusters: Mapping[str, Cluster], propagations: Mapping[str, Propagation]
+    ) -> dict[str, Bundle]:
+        declared = self._declared.bundles
+        carried = self._carried(bundles.SECTION, declared, clusters)
+        found = {name: bundles.resolved(declared[name], each) for name, each in carried.items()}
+        for path, text in bundles.overlaps(found, propagations):
+            self._problems.add(path, text)
+        return found
+
+    def _carried(
+        self,
+        section: str,
+        carried: Mapping[str, declaration.Propagation],
+        clusters: Mapping[str, Cluster],
+    ) -> dict[str, Propagation]:
+        """What goes where of a section, with the variables of each cluster."""
         scopes = Scopes(
             variables.settled(self._declared.vars),
             {name: cluster.variables for name, cluster in clusters.items()},
         )
         found = {}
-        for name, declared in self._declared.propagations.items():
+        for name, declared in carried.items():
             resolution = Resolution(declared, self._groups, scopes)
             found[name] = resolution.resolve()
             for path, text in (*resolution.findings, *resolution.missing_variables()):
-                self._problems.add(("propagations", name, *path), text)
-        self._refuse_twice(found)
+                self._problems.add((section, name, *path), text)
         return found
 
     def _sealed_secrets(self) -> dict[str, SealedSecret]:

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from atoll.core import naming
 from atoll.core.errors import ArgsError
-from atoll.platform import containers, images, publications, registries, releases, sealed_secrets
+from atoll.platform import bundles, containers, images, publications, registries, releases, sealed_secrets
 from atoll.platform.declaration import Declaration
 from atoll.platform.problems import shown, unknown
 from atoll.platform.tree import Path
@@ -25,6 +25,7 @@ class Kind(StrEnum):
     CLUSTERS = "clusters"
     FEDERATION = "federation"
     PROPAGATIONS = "propagations"
+    BUNDLES = "bundles"
     RELEASES = "releases"
     PUBLICATIONS = "publications"
     REGISTRIES = "registries"
@@ -41,6 +42,7 @@ _SECTIONS = {
     "clusters": "clusters",
     "groups": "groups",
     "propagations": "propagations",
+    bundles.SECTION: "bundles",
     "keys": "keys",
     sealed_secrets.SECTION: "sealed_secrets",
     registries.SECTION: "registries",

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from atoll.charts import source
 from atoll.core import naming
+from atoll.federation.works import ConflictResolution
 from atoll.platform.problems import choice
 from atoll.registry import repositories
 from atoll.registry.kinds import RegistryKind
@@ -243,6 +244,9 @@ Encryptions = Annotated[
     Expected(choice(repositories.ENCRYPTIONS), repositories.ENCRYPTIONS),
 ]
 Operations = Annotated[Operation, Field(strict=False), Expected(choice(Operation), Operation)]
+Conflicts = Annotated[
+    ConflictResolution, Field(strict=False), Expected(choice(ConflictResolution), ConflictResolution)
+]
 Nodes = Annotated[int, Field(ge=0, le=MOST_NODES), Expected(f"a whole number from 0 to {MOST_NODES}")]
 Priority = Annotated[int, Expected("a whole number")]
 Duration = Annotated[timedelta, _reads(_duration), Expected("a time from 1s to 1h, such as 90s or 2m")]

@@ -16,12 +16,13 @@ from pulumi.provider.experimental.schema import generate_schema
 
 from atoll.cluster import Cluster
 from atoll.core import naming
-from atoll.federation import ControlPlane, Member, Propagation
+from atoll.federation import Bundle, ControlPlane, Member, Propagation
 from atoll.provider import versions
 from atoll.registry import Registry
 from atoll.secrets import Key
 
 COMPONENTS: tuple[type[pulumi.ComponentResource], ...] = (
+    Bundle,
     Cluster,
     ControlPlane,
     Key,

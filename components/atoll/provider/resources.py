@@ -8,6 +8,7 @@ from atoll.core.effect import Effect
 from atoll.core.errors import ArgsError
 
 EFFECTS = {
+    "BundleDelivery": "atoll.federation.bundle_effects:BundleDelivery",
     "ChartControlPlane": "atoll.federation.chart.effects:ChartControlPlane",
     "ChartPublication": "atoll.provider.charts:publication",
     "ChartValues": "atoll.provider.charts:values",

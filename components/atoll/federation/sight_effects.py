@@ -1,0 +1,123 @@
+"""What a member has of a bundle, looked at through the plane."""
+
+from atoll.core.errors import UnavailableError
+from atoll.federation import delivery, works
+from atoll.federation.delivery import Wanted
+from atoll.federation.joining import CLUSTERS
+from atoll.federation.trial_effects import Trial
+from atoll.federation.works import Bundle
+from atoll.kubernetes import Api, ApiError
+from atoll.kubernetes.client import LOOK_SECONDS, Manifest
+
+_NOT_FOUND = 404
+
+
+class Sight:
+    """Looks at what one member has of a bundle, through the plane; what was seen as written is not asked for again."""
+
+    def __init__(self, plane: Api, bundle: Bundle, member: str) -> None:
+        self.plane, self.bundle, self.member = plane, bundle, member
+        self._copies = dict(zip(bundle.wanted(member), bundle.copies(member), strict=True))
+        self._served: set[Wanted] = set()
+        self._trial = Trial(plane, member)
+
+    @property
+    def delivered(self) -> int:
+        """How many objects were seen as they are written."""
+        return len(self._served)
+
+    def lags(self, *, whole: bool = True) -> dict[Wanted, str]:
+        """Each object that is not as it is written, and why: one list for each kind in place of a request for each object.
+
+        Karmada writes in order, so that who only waits asks for the last kind that lags, and not for the `whole`.
+
+        Raises:
+            AtollError: the member cannot be asked.
+        """
+        found: dict[Wanted, str] = {}
+        kinds: dict[tuple[str, str], list[Wanted]] = {}
+        for each in self._copies:
+            if each not in self._served:
+                kinds.setdefault((each.api_version, each.kind), []).append(each)
+        for (version, kind), wanted in reversed(kinds.items()):
+            found |= self._of_kind(version, kind, wanted)
+            if found and not whole:
+                break
+        return found
+
+    def path(self, manifest: Manifest) -> str:
+        """Where an object of the member is reached. The plane has to know its kind, since Karmada does not carry others."""
+        return f"{CLUSTERS}/{self.member}/proxy{self.plane.path(manifest)}"
+
+    def is_known(self, manifest: Manifest) -> bool:
+        """Whether the plane serves a kind."""
+        return self.plane.resource(manifest["apiVersion"], manifest["kind"]) is not None
+
+    def get(self, manifest: Manifest) -> Manifest | None:
+        """An object as the member has it."""
+        return get(self.plane, self.path(manifest), timeout=LOOK_SECONDS)
+
+    def _of_kind(self, version: str, kind: str, wanted: list[Wanted]) -> dict[Wanted, str]:
+        spaces = {each.namespace for each in wanted}
+        space = spaces.pop() if len(spaces) == 1 else None
+        try:
+            collection = self.plane.collection(version, kind, space)
+        except ApiError as error:
+            return dict.fromkeys(wanted, f"the control plane does not know it ({error})")
+        path = f"{CLUSTERS}/{self.member}/proxy{collection}"
+        try:
+            found = self.plane.request("GET", path, query=self.bundle.selector, timeout=LOOK_SECONDS)
+            items = found.get("items") or []
+        except ApiError as error:
+            if error.code != _NOT_FOUND:
+                raise
+            items = []
+        live = {
+            (each["metadata"].get("namespace"), each["metadata"]["name"]): {
+                "apiVersion": version,
+                "kind": kind,
+                **each,
+            }
+            for each in items
+        }
+        lags = {}
+        for each in wanted:
+            reason = self._reason(each, live.get((each.namespace, each.name)))
+            if reason is None:
+                self._served.add(each)
+            else:
+                lags[each] = reason
+        return lags
+
+    def _reason(self, wanted: Wanted, live: Manifest | None) -> str | None:
+        if live is None:
+            return "it is not there"
+        reason = delivery.lag(wanted, live)
+        if reason is not None:
+            return reason.removeprefix(wanted.label).lstrip(": ")
+        return self._drift(wanted, live) if works.was_touched(live) else None
+
+    def _drift(self, wanted: Wanted, live: Manifest) -> str | None:
+        try:
+            return self._trial.drift(self._copies[wanted], live)
+        except UnavailableError:
+            # Who wrote it is no proof that it is another one, and nobody can tell from here.
+            return None
+
+    def refusal(self, wanted: Wanted) -> str | None:
+        """Why the member will never take an object as it is, or None where it may, or where nobody can tell from here."""
+        overwrite = self.bundle.inputs.get("conflictResolution") == works.ConflictResolution.OVERWRITE
+        try:
+            return self._trial.refusal(self._copies[wanted], overwrite=overwrite)
+        except UnavailableError:
+            return None
+
+
+def get(plane: Api, path: str, timeout: float | None = None) -> Manifest | None:
+    """What is at a path, or None."""
+    try:
+        return plane.request("GET", path, timeout=timeout)
+    except ApiError as error:
+        if error.code == _NOT_FOUND:
+            return None
+        raise
