@@ -15,7 +15,7 @@ from atoll.charts import ChartPublication, ChartPublicationArgs, manifests, sour
 from atoll.charts.resources import RenderedChart
 from atoll.core import naming
 from atoll.helm import Chart, Login
-from atoll.platform import image_values
+from atoll.platform import image_values, workloads
 from atoll.platform.inventory import Inventory, Publication, Release
 from atoll.registry import Image, ImageCopy, Registry, Repository, access
 
@@ -67,6 +67,7 @@ def objects(name: str, settings: Release, parts: Parts) -> tuple[list[dict[str, 
     chart, where = _chart(settings, parts), f"release {name}"
     used = image_values.used(settings.values)
     first = _rendered(chart, name, settings, parts, "a")
+    workloads.refuse(where, first, settings.clusters, parts.declared)
     if not used and "publication" not in settings.chart:
         return first, []
     second = _rendered(chart, name, settings, parts, "b") if used else first
