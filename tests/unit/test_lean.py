@@ -1,17 +1,20 @@
 """What a lean cluster is started with, who has a part in the store, and what it takes that a cluster has nodes."""
 
 import re
+import resource
 from pathlib import Path
 
 import pytest
 import yaml
 
+from atoll import toolchain
 from atoll.cluster.effects import LocalCluster
 from atoll.cluster.local import credentials, launch, lean, programs, sharing, store
 from atoll.cluster.local.seat import LEAN_SUBJECTS, STORE_SUBJECTS, Seat
 from atoll.core.effect import Failure
 from atoll.core.errors import ArgsError, RefusedError, UnavailableError
 from atoll.host import Ports
+from atoll.host.environment import VARIABLE
 from atoll.platform import load, workloads
 from harness import processes
 
@@ -186,6 +189,26 @@ def test_the_store_has_its_certificates_and_no_way_to_an_api_server(tmp_path):
 
 def test_a_lean_cluster_has_no_certificate_of_a_store():
     assert set(LEAN_SUBJECTS) == {"kube-apiserver", "admin"}
+
+
+def test_a_store_that_is_gone_is_told(environment, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(environment.folder))
+    monkeypatch.setattr(toolchain, "ensure", lambda names: {name: FOLDER / name for name in names})
+    sharing.join(environment, "reef")
+
+    assert LocalCluster().stale({"name": "reef", "lean": True}, {}) == "the store that it shares is gone"
+    assert not launch.exists(environment, lean.STORE)
+
+
+def test_a_store_gets_no_more_clients_than_it_can_have_files(environment, monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (1024, 1024))
+    for number in range(12):
+        sharing.join(environment, f"m{number}")
+
+    sharing.join(environment, "m0")
+    with pytest.raises(UnavailableError, match="found a limit of 1024; expected 1060 "):
+        sharing.join(environment, "m12")
+    assert len(sharing.members(environment)) == 12
 
 
 _INVENTORY = {

@@ -74,6 +74,8 @@ class LocalCluster(Effect):
         stale = launch.stale(environment, member(environment, inputs["name"]))
         if stale or not inputs.get("lean"):
             return stale
+        if not launch.exists(environment, lean.STORE):
+            return "the store that it shares is gone"
         return launch.stale(environment, store(environment))
 
     def renews(self, inputs: Values, outputs: Values) -> frozenset[str]:  # noqa: ARG002 - the protocol's

@@ -11,13 +11,15 @@ from atoll.cluster.local import lean, store
 from atoll.cluster.local.seat import Seat
 from atoll.core import files
 from atoll.core.errors import RefusedError
-from atoll.host import Environment, Ports
+from atoll.host import Environment, Ports, limits
 
 PORTS = ("etcd", "etcd-peer")
 """The ports of the store."""
 CLUSTER_PORTS = ("kube-apiserver",)
 """Those of a cluster that has a part in it."""
 _MARK = "lean"
+_KEPT_BACK, _CONNECTIONS = 150, 70
+"""Files that etcd keeps back for itself (`host/limits.py`), and the connections of an API server: 60 were counted."""
 
 
 def is_lean(environment: Environment, name: str) -> bool:
@@ -67,7 +69,12 @@ def refuse_other(environment: Environment, name: str, *, is_lean_one: bool) -> N
 
 
 def join(environment: Environment, name: str) -> None:
-    """Gives a cluster a part in the store."""
+    """Gives a cluster a part in the store.
+
+    Raises:
+        UnavailableError: the system lets no store have so many connections.
+    """
+    limits.require_open_files(_KEPT_BACK + _CONNECTIONS * len(members(environment) | {name}))
     files.write(files.folder(environment.clusters / name) / _MARK, "")
 
 
