@@ -17,7 +17,7 @@ help:
 	@echo 'make rehearse  prod on this machine: its inventory, with clusters and a cloud made for it'
 	@echo 'make check   format, lint, types, import contracts and the fast tests'
 	@echo 'make format  format the code'
-	@echo 'make bench   measure, side by side'
+	@echo 'make bench   measure, side by side; MEMBERS= says on how many clusters'
 
 up: .venv/ready
 	@$(BIN)/atoll up dev
@@ -45,7 +45,7 @@ format: .venv/ready
 	@$(BIN)/ruff format --quiet && $(BIN)/ruff check --fix --quiet
 
 bench: .venv/ready
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench $(MEMBERS)
 
 .venv/ready: pyproject.toml uv.lock $(UV_LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -15,7 +15,7 @@ from atoll.automation.events import Message, Severity
 from atoll.automation.manifests import ENVIRONMENT, STACKS, Manifest
 from atoll.automation.show import Screen
 from atoll.cluster import effects as members
-from atoll.cluster.local import launch
+from atoll.cluster.local import launch, lean
 from atoll.cluster.local.launch import Local
 from atoll.core import files
 from atoll.core.errors import ArgsError, IntegrityError, RefusedError, UnavailableError
@@ -177,6 +177,8 @@ def _tail(environment: Environment, staged: Environment) -> str:
 
 
 def _local(environment: Environment, name: str) -> Local:
+    if name == lean.STORE:
+        return members.store(environment)
     return planes.plane(environment, name) if name == CONTROL_PLANE else members.member(environment, name)
 
 

@@ -28,6 +28,8 @@ class ClusterArgs(TypedDict):
     """Who brings it."""
     nodes: NotRequired[int]
     """How many simulated nodes a local cluster has; 1 unless given."""
+    lean: NotRequired[bool]
+    """Whether a local cluster is an API server alone, on a store that lean ones share: no nodes, no controllers."""
     region: NotRequired[str]
     """The region that its nodes are labelled with."""
     zone: NotRequired[str]
@@ -87,7 +89,12 @@ def _provider(cluster: Cluster, role: str, **more: Any) -> Provider:
 
 def _local(cluster: Cluster, args: ClusterArgs) -> LocalCluster:
     inputs = {key: args.get(key) for key in ("region", "zone") if args.get(key)}
-    made = {"name": cluster.name, "nodes": args.get("nodes", 1), **inputs}
+    if args.get("lean"):
+        # Nodes that were asked for all the same are refused as they are checked.
+        size = {"lean": True, **({"nodes": args["nodes"]} if "nodes" in args else {})}
+    else:
+        size = {"nodes": args.get("nodes", 1)}
+    made = {"name": cluster.name, **size, **inputs}
     return LocalCluster(cluster.child("local"), made, _options(cluster, args))
 
 

@@ -6,14 +6,15 @@ of kube-system).
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from atoll import toolchain
 from atoll.cluster import manifests
-from atoll.cluster.local import credentials, launch, programs
+from atoll.cluster.local import credentials, launch, lean, programs, sharing
 from atoll.cluster.local.launch import Local
-from atoll.cluster.local.seat import PORTS, SUBJECTS, Seat
+from atoll.cluster.local.seat import LEAN_SUBJECTS, PORTS, STORE_SUBJECTS, SUBJECTS, Seat
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import ArgsError, NotReadyError, UnavailableError
 from atoll.core.x509 import Subject
@@ -39,18 +40,27 @@ _CONNECT_SECONDS = 2.0
 
 
 class LocalCluster(Effect):
-    """A member on this machine: real API server, store, controllers and scheduler, simulated nodes."""
+    """A member on this machine: real API server, store, controllers and scheduler, simulated nodes.
 
-    replace_on = frozenset({"name"})
+    A lean one is an API server alone, on a store that it shares with the other lean ones.
+    """
+
+    replace_on = frozenset({"name", "lean"})
     secret_outputs = frozenset({"access"})
     outputs = OUTPUTS
 
     def check(self, inputs: Values) -> list[Failure]:
-        """Nodes are counted from zero."""
-        nodes = inputs.get("nodes", 1)
+        """Nodes are counted from zero, and a lean cluster has none."""
+        nodes = inputs.get("nodes", 0 if inputs.get("lean") else 1)
         if not isinstance(nodes, int) or nodes < 0:
             return [Failure("nodes", f"found {nodes!r}; expected a whole number from 0")]
+        if nodes and inputs.get("lean"):
+            return [Failure("nodes", f"found {nodes}; expected none (a lean cluster has no nodes)")]
         return []
+
+    def same(self, name: str, old: Any, new: Any) -> bool:
+        """A cluster that nobody calls lean is none."""
+        return bool(old) == bool(new) if name == "lean" else bool(old == new)
 
     def changes(self, changed: frozenset[str]) -> frozenset[str]:
         """Nothing that an input changes shows in an output; new certificates do."""
@@ -61,7 +71,12 @@ class LocalCluster(Effect):
         environment = Environment.current()
         if not launch.exists(environment, inputs["name"]):
             return None
-        return launch.stale(environment, member(environment, inputs["name"]))
+        stale = launch.stale(environment, member(environment, inputs["name"]))
+        if stale or not inputs.get("lean"):
+            return stale
+        if not launch.exists(environment, lean.STORE):
+            return "the store that it shares is gone"
+        return launch.stale(environment, store(environment))
 
     def renews(self, inputs: Values, outputs: Values) -> frozenset[str]:  # noqa: ARG002 - the protocol's
         """Another version of a program changes nothing for those who use the cluster."""
@@ -71,8 +86,10 @@ class LocalCluster(Effect):
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Starts the cluster, or takes up the one that was begun under this name."""
         environment = Environment.current()
-        launch.refuse(environment, [inputs["name"]])
+        _refuse(environment, inputs)
         launch.claim(environment, inputs["name"], context.owner)
+        if inputs.get("lean"):
+            _share(environment, inputs["name"])
         local = member(environment, inputs["name"])
         seat = local.seat
         local.write()
@@ -81,10 +98,7 @@ class LocalCluster(Effect):
         outputs = {"access": api.kubeconfig.text(), "endpoint": seat.server}
         try:
             launch.wait_until_ready(api, seat.name, context, launch.API_LIMIT if started else _FROZEN_LIMIT)
-            launch.patiently(
-                lambda: _populate(api, inputs), f"{seat.name}: making its nodes", _START_LIMIT, context
-            )
-            outputs["identifier"] = api.identifier()
+            outputs["identifier"] = _populated(api, inputs, context)
         except NotReadyError as error:
             return Outcome(seat.name, outputs, (str(error),), retry=error.retry)
         return Outcome(seat.name, outputs)
@@ -96,10 +110,12 @@ class LocalCluster(Effect):
             return None
         hearing.demand(id)
         api = Api(credentials.admin(_member_seat(environment, id)), read=LOOK_SECONDS)
-        nodes = api.items("v1", "Node")
-        found = {**inputs, "name": id, "nodes": len(nodes)}
+        if sharing.is_lean(environment, id):
+            live: Values = {"lean": True}
+        else:
+            live = {"nodes": len(api.items("v1", "Node"))}
         return Seen(
-            found,
+            {**inputs, "name": id, **live},
             {
                 "access": api.kubeconfig.text(),
                 "endpoint": api.kubeconfig.server,
@@ -183,19 +199,56 @@ def _existing(inputs: Values) -> Kubeconfig:
 
 
 def _member_seat(environment: Environment, name: str) -> Seat:
+    if sharing.is_lean(environment, name):
+        return launch.seat(environment, name, sharing.CLUSTER_PORTS, ("kube-apiserver",))
     return launch.seat(environment, name, (*PORTS, "kube-scheduler", "kwok"), _PROGRAMS)
 
 
 def member(environment: Environment, name: str) -> Local:
-    """A member as it should be, with its place and ports taken."""
+    """A member as it should be, lean or not as it was begun, with its place and ports taken."""
     seat = _member_seat(environment, name)
+    if seat.shared:
+        return Local(seat, LEAN_SUBJECTS, ("secrets",), programs.lean(seat))
     return Local(seat, MEMBER_SUBJECTS, ("secrets",), programs.member(seat), {programs.STAGES: _stages()})
+
+
+def store(environment: Environment) -> Local:
+    """The store that lean members share, as it should be, with its place and ports taken."""
+    seat = launch.seat(environment, lean.STORE, sharing.PORTS, ("etcd",))
+    return Local(seat, STORE_SUBJECTS, (), (programs.etcd(seat),))
+
+
+def _refuse(environment: Environment, inputs: Values) -> None:
+    name, is_lean = inputs["name"], bool(inputs.get("lean"))
+    sharing.refuse_other(environment, name, is_lean_one=is_lean)
+    launch.refuse(environment, [name, lean.STORE] if is_lean else [name])
+
+
+def _share(environment: Environment, name: str) -> None:
+    """Gives a cluster a part in the store, which it brings up where it does not run."""
+    with sharing.changing(environment):
+        sharing.join(environment, name)
+        shared = store(environment)
+        shared.write()
+        launch.start(environment, shared, shared.programs)
 
 
 def _stages() -> str:
     folder = toolchain.asset("kwok-stages")
     ours = yaml.safe_dump(manifests.pod_ready_again())
     return "---\n".join([*((folder / name).read_text() for name in _STAGES), ours])
+
+
+def _populated(api: Api, inputs: Values, context: Context) -> str:
+    """Waits until a cluster has its nodes; returns its identifier."""
+    if not inputs.get("lean"):
+        what = f"{inputs['name']}: making its nodes"
+        launch.patiently(lambda: _populate(api, inputs), what, _START_LIMIT, context)
+    # It may make its own namespaces after it is ready.
+    found: list[str] = []
+    what = f"{inputs['name']}: waiting for its namespaces"
+    launch.patiently(lambda: found.append(api.identifier()), what, _START_LIMIT, context)
+    return found[-1]
 
 
 def _populate(api: Api, inputs: Values) -> None:

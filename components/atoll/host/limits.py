@@ -29,17 +29,17 @@ def raise_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard if _is_less(hard, OPEN_FILES) else OPEN_FILES, hard))
 
 
-def require_open_files() -> None:
+def require_open_files(wanted: int = OPEN_FILES) -> None:
     """Refuses to start what could not work.
 
     Raises:
         UnavailableError: the system does not allow it.
     """
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if _is_less(hard, OPEN_FILES):
+    if _is_less(hard, wanted):
         raise UnavailableError(
-            f"open files: found a limit of {hard}; expected {OPEN_FILES} (an API server's connections to its store). "
-            f"Run in a new shell, or let root raise it: prlimit --nofile={OPEN_FILES} --pid $$"
+            f"open files: found a limit of {hard}; expected {wanted} (an API server's connections to its store). "
+            f"Run in a new shell, or let root raise it: prlimit --nofile={wanted} --pid $$"
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from atoll.cluster.local import lean
 from atoll.core import naming
 from atoll.platform import variables
 from atoll.platform.declaration import (
@@ -49,6 +50,8 @@ def names(known: Mapping[str, Iterable[str]]) -> Iterator[Finding]:
 def _cluster_name(name: str, clusters: set[str]) -> str | None:
     if name == CONTROL_PLANE:
         return f"found {name!r}; expected another name (the control plane has it)"
+    if name == lean.STORE:
+        return f"found {name!r}; expected another name (the store of lean clusters has it)"
     if len(name) > CLUSTER_LIMIT and not naming.dns_label_problem(name):
         return f"found {shown(name)}; expected at most {CLUSTER_LIMIT} characters (Karmada's limit)"
     owner = name.removesuffix(_IMPERSONATOR)
@@ -147,6 +150,11 @@ def drivers(groups: Groups, whole: Iterable[str]) -> Iterator[Finding]:
                 (*path, "nodes"),
                 f"found {cluster.nodes}; expected none (the cluster exists, with its nodes)",
             )
+        if driver is Driver.KUBECONFIG and cluster.lean is not None:
+            found = str(cluster.lean).lower()
+            yield (*path, "lean"), f"found {found}; expected none (the cluster exists, as it is)"
+        if driver is Driver.LOCAL and groups.setting(name, "lean") and cluster.nodes:
+            yield (*path, "nodes"), f"found {cluster.nodes}; expected none (a lean cluster has no nodes)"
 
 
 def driven(path: Path, driver: Driver, kubeconfig: Kubeconfig | None) -> Iterator[Finding]:

@@ -361,6 +361,8 @@ def _cluster(settings: inventory.Cluster, *, protect: bool) -> ClusterArgs:
     args = ClusterArgs(driver=Driver(settings.driver), protect=protect)
     if settings.nodes is not None:
         args["nodes"] = settings.nodes
+    if settings.lean:
+        args["lean"] = True
     if settings.region:
         args["region"] = settings.region
     if settings.zone:

@@ -104,6 +104,7 @@ class Settings(Declared):
 
     driver: Drivers | None = None
     nodes: Nodes | None = None
+    lean: Flag | None = None
     region: LabelValue | None = None
     zone: LabelValue | None = None
     provider: LabelValue | None = None

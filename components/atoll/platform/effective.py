@@ -75,7 +75,7 @@ class _Reader:
         """What the environment, its groups and itself give to a cluster."""
         found, above = self._inventory.clusters[name], (CLUSTERS, name)
         yield Setting((*above, "groups"), list(found.groups), tree.mark(self._root, (*above, "groups")))
-        for key in ("driver", "nodes", "region", "zone", "provider"):
+        for key in ("driver", "nodes", "lean", "region", "zone", "provider"):
             value = getattr(found, key)
             if value is not None:
                 yield self._given(name, (key,), value)

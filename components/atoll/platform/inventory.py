@@ -68,12 +68,14 @@ class State:
 class Cluster:
     """One cluster, with what its groups give to it.
 
-    `nodes` is that of a local cluster; `groups` are in the order of precedence, the last wins.
+    `nodes` is that of a local cluster with nodes, `lean` says that it has none and no controllers either; `groups` are
+    in the order of precedence, the last wins.
     """
 
     driver: str
     kubeconfig: Kubeconfig | None = None
     nodes: int | None = None
+    lean: bool | None = None
     region: str | None = None
     zone: str | None = None
     provider: str | None = None

@@ -14,7 +14,7 @@ import pulumi
 from atoll.charts import ChartPublication, ChartPublicationArgs, manifests, source, weaving
 from atoll.charts.resources import RenderedChart
 from atoll.helm import Chart, Login
-from atoll.platform import image_values, releases
+from atoll.platform import image_values, releases, workloads
 from atoll.platform.inventory import Inventory, Publication, Release
 from atoll.registry import Image, ImageCopy, Registry, Repository, access
 
@@ -65,6 +65,7 @@ def objects(name: str, settings: Release, parts: Parts) -> tuple[list[dict[str, 
     chart, where = _chart(settings, parts), f"release {name}"
     used = image_values.used(settings.values)
     first = _rendered(chart, name, settings, parts, "a")
+    workloads.refuse(where, first, settings.clusters, parts.declared)
     if not used and "publication" not in settings.chart:
         return first, []
     second = _rendered(chart, name, settings, parts, "b") if used else first

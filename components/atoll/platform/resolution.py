@@ -22,6 +22,7 @@ from atoll.platform import (
     tagging,
     tree,
     variables,
+    workloads,
 )
 from atoll.platform.declaration import Declaration
 from atoll.platform.groups import Groups
@@ -78,6 +79,8 @@ def resolve(root: Node, found: list[Problem], environment: str, project: Path) -
     if groups is not None and all(map(parsed.whole, ("groups", "clusters", "vars"))):
         inventory = _Resolver(root, _whole(parsed), groups, problems).inventory(environment, project)
         brought = inventory.propagations
+        for path, text in workloads.problems(inventory):
+            problems.add(path, text)
         # A namespace may be in one that something was left out of.
         if parsed.whole("propagations") and all(each.resources for each in brought.values()):
             placed = [
@@ -204,11 +207,14 @@ class _Resolver:
         groups, kubeconfig = self._groups, self._declared.clusters[name].kubeconfig
         driver = groups.setting(name, "driver") or Driver.LOCAL
         nodes = groups.setting(name, "nodes")
+        is_lean = driver is Driver.LOCAL and bool(groups.setting(name, "lean"))
+        has_nodes = driver is Driver.LOCAL and not is_lean
         scope = tree.merged(self._declared.vars, *(layer.vars for layer in groups.layers(name)))
         return Cluster(
             driver=str(driver),
             kubeconfig=self._kubeconfig(("clusters", name), kubeconfig),
-            nodes=(_DEFAULT_NODES if nodes is None else nodes) if driver is Driver.LOCAL else None,
+            nodes=(_DEFAULT_NODES if nodes is None else nodes) if has_nodes else None,
+            lean=is_lean or None,
             region=groups.setting(name, "region"),
             zone=groups.setting(name, "zone"),
             provider=groups.setting(name, "provider"),

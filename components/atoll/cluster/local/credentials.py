@@ -36,16 +36,10 @@ def ensure(
         IntegrityError: the key that encrypts at rest cannot be read.
     """
     folder, now = files.folder(seat.folder / "pki"), now or datetime.now(UTC)
-    issuer = certificates.authority(folder, f"{seat.name}-ca", now)
-    old = certificates.outdated(folder, subjects, now)
-    late = any(not certificates.lasts(folder, name, now + NOTICED) for name in old)
+    issuer, late = _certified(seat, subjects, now)
     for name, subject in subjects.items():
-        pair = (
-            certificates.leaf(folder, name, subject, issuer, now)
-            if name in old
-            else certificates.pair(folder, name)
-        )
         if not subject.hosts:
+            pair = certificates.pair(folder, name)
             files.write(folder / f"{name}.kubeconfig", _access(seat, name, pair, issuer))
     key = folder / "service-account.key"
     if not key.exists():
@@ -56,6 +50,25 @@ def ensure(
         files.write(folder / ENCRYPTION, Configuration(encrypted, keys).text())
     if late:
         files.write(folder / LATE, now.isoformat())
+
+
+def ensure_store(seat: Seat, subjects: Mapping[str, Subject], now: datetime | None = None) -> None:
+    """Makes what is missing or near its end in the `pki` folder of a store that has no API server of its own."""
+    now = now or datetime.now(UTC)
+    if _certified(seat, subjects, now)[1]:
+        files.write(seat.folder / "pki" / LATE, now.isoformat())
+
+
+def _certified(seat: Seat, subjects: Mapping[str, Subject], now: datetime) -> tuple[Pair, bool]:
+    """Makes certificates; returns who issued them, and whether one was made too late to be noticed in time."""
+    folder = files.folder(seat.folder / "pki")
+    issuer = certificates.authority(folder, f"{seat.name}-ca", now)
+    old = certificates.outdated(folder, subjects, now)
+    late = any(not certificates.lasts(folder, name, now + NOTICED) for name in old)
+    for name in old:
+        if name in subjects:
+            certificates.leaf(folder, name, subjects[name], issuer, now)
+    return issuer, late
 
 
 def encrypts(folder: Path, encrypted: tuple[str, ...]) -> bool:

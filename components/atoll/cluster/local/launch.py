@@ -13,9 +13,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from atoll import toolchain
-from atoll.cluster.local import credentials, upgrades
+from atoll.cluster.local import credentials, lean, sharing, upgrades
 from atoll.cluster.local import programs as programs_of
-from atoll.cluster.local.seat import LOOPBACK, Seat
+from atoll.cluster.local.seat import LOOPBACK, PORTS, Seat
 from atoll.core import files
 from atoll.core.effect import Context
 from atoll.core.errors import AtollError, NotReadyError, RefusedError
@@ -46,7 +46,14 @@ def seat(environment: Environment, name: str, ports: Iterable[str], programs: It
         folder,
         {purpose: reserved.get(f"{name}/{purpose}") for purpose in ports},
         toolchain.ensure(programs),
+        sharing.seat(environment) if sharing.is_lean(environment, name) else None,
     )
+
+
+def begun(environment: Environment, name: str) -> Seat:
+    """The place of a cluster that was begun, for who looks into its store or asks its API server."""
+    ports = sharing.CLUSTER_PORTS if sharing.is_lean(environment, name) else PORTS
+    return seat(environment, name, ports, ())
 
 
 def claim(environment: Environment, name: str, owner: str) -> None:
@@ -69,16 +76,22 @@ def exists(environment: Environment, name: str) -> bool:
 
 
 def names(environment: Environment) -> set[str]:
-    """The local clusters that anything is left of: a folder, a half-removed one, programs."""
+    """The local clusters that anything is left of: a folder, a half-removed one, programs; a store that nobody needs."""
     folders = {*environment.cluster_names}
     removed = {path.name.removeprefix(_REMOVED) for path in environment.folder.glob(f"{_REMOVED}*")}
     # A program without a dot in its name is the environment's own.
-    return folders | removed | {path.name.partition(".")[0] for path in environment.programs.glob("*.*.conf")}
+    found = (
+        folders | removed | {path.name.partition(".")[0] for path in environment.programs.glob("*.*.conf")}
+    )
+    return found - ({lean.STORE} if sharing.members(environment) else set())
 
 
 @dataclass(frozen=True)
 class Local:
-    """One local cluster as it should be. `files` are contents by name in its folder, `encrypted` resources."""
+    """One local cluster as it should be, or a store. `files` are contents by name in its folder, `encrypted` resources.
+
+    A store has no API server that would encrypt any.
+    """
 
     seat: Seat
     subjects: Mapping[str, Subject]
@@ -88,7 +101,10 @@ class Local:
 
     def write(self) -> None:
         """Brings what its programs read to disk: certificates, keys, files."""
-        credentials.ensure(self.seat, self.subjects, self.encrypted)
+        if self.encrypted:
+            credentials.ensure(self.seat, self.subjects, self.encrypted)
+        else:
+            credentials.ensure_store(self.seat, self.subjects)
         for name, content in self.files.items():
             files.write(self.seat.folder / name, content)
 
@@ -127,7 +143,7 @@ def stale(environment: Environment, local: Local) -> str | None:
     )
     told += [f"processes that ended: {', '.join(ended)}"] if ended else []
     other = [name for name, text in local.files.items() if _read(local.seat.folder / name) != text]
-    if not credentials.encrypts(pki, local.encrypted):
+    if local.encrypted and not credentials.encrypts(pki, local.encrypted):
         other.append(programs_of.ENCRYPTION)
     told += [f"files that changed: {', '.join(other)}"] if other else []
     return "; ".join(told) or None
@@ -175,10 +191,10 @@ def wait_until_ready(api: Api, name: str, context: Context, limit: timedelta = A
     def healthy() -> bool:
         if api.healthy():
             return True
-        if time.monotonic() - begin > _OBSTACLE_PATIENCE and (
-            lines := obstacles.of_cluster(environment, name)
-        ):
-            raise NotReadyError(f"{name}: {lines[0]}")
+        if time.monotonic() - begin > _OBSTACLE_PATIENCE:
+            for place in sharing.places(environment, name):
+                for line in obstacles.of_cluster(environment, place):
+                    raise NotReadyError(f"{name}: {line}")
         return False
 
     until(healthy, f"{name}: waiting for its API server", limit, context)
@@ -255,9 +271,28 @@ def answers(port: int, path: str, authority: Path | None = None) -> bool:
 
 
 def remove(environment: Environment, name: str) -> None:
-    """Stops a local cluster and removes all that it kept: processes, data, keys, logs, ports."""
+    """Stops a local cluster and removes all that it kept: processes, data, keys, logs, ports.
+
+    With the last one that has a part in the shared store goes that store.
+
+    Raises:
+        UnavailableError: the cluster has data in a store that does not answer.
+    """
+    _end(environment, name)
+    with sharing.changing(environment):
+        sharing.leave(environment, name)
+        if sharing.is_left_over(environment) and name != lean.STORE:
+            _end(environment, lean.STORE)
+            _clear(environment, lean.STORE)
+    _clear(environment, name)
+
+
+def _end(environment: Environment, name: str) -> None:
     supervisor = Supervisor(environment)
     supervisor.remove([path.stem for path in environment.programs.glob(f"{name}.*.conf")])
+
+
+def _clear(environment: Environment, name: str) -> None:
     for path in environment.logs.glob(f"{name}.*"):
         path.unlink(missing_ok=True)
     # Not tolerant: what stays behind would be taken up as a cluster that exists. It goes from its place whole, since

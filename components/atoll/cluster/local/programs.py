@@ -4,6 +4,9 @@ Everything listens on loopback, speaks TLS, and asks its clients for a certifica
 Source: the flags' own documentation, and Karmada's artifacts/deploy for its control plane.
 """
 
+from dataclasses import replace
+
+from atoll.cluster.local import lean as lean_cluster
 from atoll.cluster.local.seat import LOOPBACK, SERVICE_RANGE, Seat
 from atoll.host import Program
 
@@ -55,11 +58,12 @@ def etcd(seat: Seat) -> Program:
 
 def etcd_client_flags(seat: Seat) -> dict[str, str]:
     """How an API server reaches the store."""
+    store = seat.store
     return {
-        "etcd-servers": f"https://{LOOPBACK}:{seat.ports['etcd']}",
-        "etcd-cafile": seat.pki("ca.crt"),
-        "etcd-certfile": seat.pki("etcd-client.crt"),
-        "etcd-keyfile": seat.pki("etcd-client.key"),
+        "etcd-servers": f"https://{LOOPBACK}:{store.ports['etcd']}",
+        "etcd-cafile": store.pki("ca.crt"),
+        "etcd-certfile": store.pki("etcd-client.crt"),
+        "etcd-keyfile": store.pki("etcd-client.key"),
     }
 
 
@@ -140,6 +144,12 @@ def kwok(seat: Seat) -> Program:
 def member(seat: Seat) -> tuple[Program, ...]:
     """All processes of a member."""
     return (etcd(seat), kube_apiserver(seat), kube_controller_manager(seat), kube_scheduler(seat), kwok(seat))
+
+
+def lean(seat: Seat) -> tuple[Program, ...]:
+    """All processes of a lean member: its store is another's."""
+    served = kube_apiserver(seat, {"etcd-prefix": seat.root, **lean_cluster.FLAGS})
+    return (replace(served, variables=lean_cluster.VARIABLES),)
 
 
 def program(seat: Seat, name: str, flags: dict[str, str], priority: int) -> Program:

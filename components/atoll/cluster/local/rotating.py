@@ -15,7 +15,7 @@ from urllib.parse import quote
 from atoll.cluster.local import at_rest, credentials, launch, store
 from atoll.cluster.local.at_rest import Configuration, Step
 from atoll.cluster.local.programs import ENCRYPTION, NOTICES_KEYS
-from atoll.cluster.local.seat import PORTS, Seat
+from atoll.cluster.local.seat import Seat
 from atoll.core import files
 from atoll.core.errors import AtollError, NotReadyError, UnavailableError
 from atoll.host import Environment, Supervisor
@@ -59,7 +59,7 @@ def rotate(environment: Environment, name: str, number: int, told: Told) -> int:
         UnavailableError: the cluster does not answer; what was begun stays begun.
         NotReadyError: its API server does not go by the new key, or does not rewrite an object.
     """
-    seat, rewritten = launch.seat(environment, name, PORTS, ()), 0
+    seat, rewritten = launch.begun(environment, name), 0
     api = Api(credentials.admin(seat), read=_ANSWER)
     while (step := (found := configuration(environment, name)).next(number)) is not Step.NONE:
         if step is Step.BEGIN:
@@ -76,7 +76,7 @@ def rotate(environment: Environment, name: str, number: int, told: Told) -> int:
 def others(seat: Seat, found: Configuration) -> Iterator[tuple[str, str]]:
     """What in the store another key than the current one encrypted, or none did: (resource, name)."""
     for resource in found.resources:
-        for name, value in store.values(seat, store.prefix(resource)):
+        for name, value in store.values(seat.store, store.prefix(resource, seat.root)):
             if not found.current.encrypted(value):
                 yield resource, name
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from atoll.cluster.local import lean
 from atoll.core.x509 import Subject
 
 LOOPBACK = "127.0.0.1"
@@ -25,7 +26,9 @@ SUBJECTS = {
     "admin": Subject("system:admin", (MASTERS,)),
     "kube-controller-manager": Subject("system:kube-controller-manager"),
 }
-"""The certificates that every local cluster needs, by file name."""
+"""The certificates that every local cluster needs, by file name; a lean one has the store's at another place."""
+STORE_SUBJECTS = {name: SUBJECTS[name] for name in ("etcd", "etcd-client")}
+LEAN_SUBJECTS = {name: SUBJECTS[name] for name in ("kube-apiserver", "admin")}
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,18 @@ class Seat:
     folder: Path
     ports: Mapping[str, int]
     programs: Mapping[str, Path]
+    shared: "Seat | None" = None
+    """The place of the store that it shares with others; none where it has one of its own."""
+
+    @property
+    def store(self) -> "Seat":
+        """The place of its store."""
+        return self.shared or self
+
+    @property
+    def root(self) -> str:
+        """Where its API server keeps everything in the store."""
+        return lean.prefix(self.name) if self.shared else lean.ROOT
 
     @property
     def server(self) -> str:

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Iterator
 from typing import Any
 
+from atoll.cluster.local import lean
 from atoll.cluster.local.seat import LOOPBACK, Seat
 from atoll.core.errors import UnavailableError
 
@@ -18,30 +19,26 @@ _PAGE = 200
 """Values that are asked for at once: the largest object has 1.5 MB, an ordinary Work some kilobytes."""
 _SECONDS = 20.0
 _OK = 200
-_ROOT = "/registry/"
+_RANGE, _REMOVE = "/v3/kv/range", "/v3/kv/deleterange"
 
 
-def prefix(resource: str) -> str:
+def prefix(resource: str, root: str = lean.ROOT) -> str:
     """Where an API server keeps a resource (`secrets`, `works.work.karmada.io`) in its store."""
     plural, _, group = resource.partition(".")
-    return _ROOT + (f"{group}/{plural}/" if group else f"{plural}/")
+    return f"{root}/" + (f"{group}/{plural}/" if group else f"{plural}/")
 
 
 def values(seat: Seat, begin: str) -> Iterator[tuple[str, bytes]]:
-    """What is under a prefix: the rest of each name, and its raw value.
+    """What is under a prefix: the rest of each name, and its raw value. `seat` is the store's.
 
     Raises:
         UnavailableError: the store does not answer.
     """
-    trust = ssl.create_default_context(cafile=seat.pki("ca.crt"))
-    trust.load_cert_chain(seat.pki("etcd-client.crt"), seat.pki("etcd-client.key"))
-    port = seat.ports["etcd"]
-    connection = http.client.HTTPSConnection(LOOPBACK, port, timeout=_SECONDS, context=trust)
-    # The first name that begins otherwise.
-    first, last = begin.encode(), begin[:-1].encode() + bytes([ord(begin[-1]) + 1])
-    with contextlib.closing(connection):
+    first, last = _span(begin)
+    with contextlib.closing(_connection(seat)) as connection:
         while True:
-            page = _asked(connection, seat, {"key": _text(first), "range_end": _text(last), "limit": _PAGE})
+            question = {"key": _text(first), "range_end": _text(last), "limit": _PAGE}
+            page = _asked(connection, seat, _RANGE, question)
             entries = [(base64.b64decode(each["key"]), each.get("value", "")) for each in page.get("kvs", [])]
             for name, value in entries:
                 yield name.decode().removeprefix(begin), base64.b64decode(value)
@@ -50,9 +47,36 @@ def values(seat: Seat, begin: str) -> Iterator[tuple[str, bytes]]:
             first = entries[-1][0] + b"\0"
 
 
-def _asked(connection: http.client.HTTPSConnection, seat: Seat, question: dict[str, Any]) -> dict[str, Any]:
+def remove(seat: Seat, begin: str) -> None:
+    """Removes everything under a prefix. `seat` is the store's.
+
+    Raises:
+        UnavailableError: the store does not answer.
+    """
+    first, last = _span(begin)
+    with contextlib.closing(_connection(seat)) as connection:
+        _asked(connection, seat, _REMOVE, {"key": _text(first), "range_end": _text(last)})
+
+
+def _connection(seat: Seat) -> http.client.HTTPSConnection:
     try:
-        connection.request("POST", "/v3/kv/range", json.dumps(question))
+        trust = ssl.create_default_context(cafile=seat.pki("ca.crt"))
+        trust.load_cert_chain(seat.pki("etcd-client.crt"), seat.pki("etcd-client.key"))
+    except OSError as error:
+        raise _silent(seat, str(error)) from error
+    return http.client.HTTPSConnection(LOOPBACK, seat.ports["etcd"], timeout=_SECONDS, context=trust)
+
+
+def _span(begin: str) -> tuple[bytes, bytes]:
+    """All names with a prefix: the first one, and the first that begins otherwise."""
+    return begin.encode(), begin[:-1].encode() + bytes([ord(begin[-1]) + 1])
+
+
+def _asked(
+    connection: http.client.HTTPSConnection, seat: Seat, path: str, question: dict[str, Any]
+) -> dict[str, Any]:
+    try:
+        connection.request("POST", path, json.dumps(question))
         answer = connection.getresponse()
         code, text = answer.status, answer.read()
     except (OSError, http.client.HTTPException) as error:
