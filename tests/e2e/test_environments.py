@@ -121,6 +121,18 @@ def test_a_member_of_another_federation_is_refused(up):
     assert looking.generations(checkout, "test") == before
 
 
+def test_the_last_override_of_an_object_can_go(up):
+    checkout, _ = up
+    with checkout.edited("test", lambda it: it["groups"]["north"]["vars"].update(replicas=1)):
+        assert checkout.report("up", "test")["exit"] == Exit.DONE
+        assert looking.replicas(checkout, "test") == {"tern": (1, 1), "heron": (1, 1)}
+        assert checkout.report("up", "test")["changes"] == []
+
+    checkout.report("up", "test")
+
+    assert looking.replicas(checkout, "test") == {"tern": (2, 2), "heron": (1, 1)}
+
+
 def test_a_member_that_died_is_named_and_holds_up_nobody(up):
     checkout, _ = up
     with (

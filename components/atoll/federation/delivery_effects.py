@@ -5,9 +5,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+from atoll.core import naming
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import AtollError
-from atoll.federation import delivery
+from atoll.federation import delivery, placement
 from atoll.federation.delivery import Wanted
 from atoll.federation.joining import CLUSTERS
 from atoll.host import hearing
@@ -19,6 +20,8 @@ _READERS = 16
 _SILENT_PATIENCE = timedelta(seconds=15)
 """How long the gate waits for a cluster that does not answer, once all others are served."""
 _NOT_FOUND = 404
+_FORMER_AFTER = 1.0
+"""Seconds after which somebody who lags may still be under an override that nobody declares any more."""
 
 
 class PropagationStatus(Effect):
@@ -45,10 +48,13 @@ class PropagationStatus(Effect):
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Polls until all clusters are served or the time is over; names those that lag."""
         watch = Watch(inputs)
-        begin, pause = time.monotonic(), 0.1
+        begin, pause, released = time.monotonic(), 0.1, False
         while True:
             lagging = watch.look()
             waited = time.monotonic() - begin
+            if lagging and waited > _FORMER_AFTER and not released:
+                watch.release()
+                released = True
             if not lagging or context.cancelled.is_set() or waited > inputs["timeoutSeconds"]:
                 break
             if waited > _SILENT_PATIENCE.total_seconds() and set(lagging) <= watch.silent:
@@ -82,6 +88,7 @@ class Watch:
 
     def __init__(self, inputs: Values, demand: Callable[[str], None] = lambda _name: None) -> None:
         self._api = Api(Kubeconfig.read(inputs["access"]), read=LOOK_SECONDS)
+        self._name, self._objects = inputs["name"], inputs["objects"]
         self._clusters: list[str] = inputs["clusters"]
         self._wanted = {
             name: [Wanted.of(values, name) for values in inputs["objects"]] for name in self._clusters
@@ -95,6 +102,21 @@ class Watch:
         with ThreadPoolExecutor(_READERS) as pool:
             found = dict(zip(self._clusters, pool.map(self._cluster, self._clusters), strict=True))
         return {name: reasons for name, reasons in found.items() if reasons}
+
+    def release(self) -> None:
+        """Takes away overrides of the propagation that it no longer declares.
+
+        The engine does so itself, but only once all else is done, and what is waited for here is never without them.
+        """
+        for values in self._objects:
+            if values.get("revisions"):
+                continue
+            manifest = Wanted.of(values, "").manifest
+            name = naming.child(self._name, placement.role(manifest))
+            policy = placement.override_policy(name, manifest, ())
+            found = self._api.get(policy)
+            if found and (found["metadata"].get("labels") or {}).get(naming.MARK) == naming.PACKAGE:
+                self._api.delete(policy)
 
     def delivered(self, lagging: dict[str, list[str]]) -> dict[str, int]:
         """For each cluster, how many objects it runs as written."""
