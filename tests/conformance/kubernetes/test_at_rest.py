@@ -178,7 +178,8 @@ def test_a_dead_cluster_is_told_in_a_line_and_does_not_hold_up_the_others(cluste
     assert (done["cluster"], done["error"], [done["key"]]) == ("c", "", _keys(seat))
     assert _keys(seat) != old
     assert (failed["cluster"], failed["exit"]) == ("d", Exit.UNAVAILABLE)
-    assert problems.splitlines() == [f"error: [d] {failed['error']}"]
+    (problem,) = map(json.loads, problems.splitlines())
+    assert (problem["level"], problem["cluster"], problem["event"]) == ("error", "d", failed["error"])
     assert failed["error"] == (
         "cluster d: found no answer of its API server; expected one. Look into: atoll status t, then run the same "
         "command again"
