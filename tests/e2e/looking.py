@@ -33,6 +33,20 @@ def deployment(checkout: Checkout, environment: str, cluster: str) -> dict[str, 
     return live
 
 
+def resources_of(member: str) -> set[str]:
+    """What a local member is made of."""
+    return {
+        f"Cluster {member}",
+        f"Cluster {member}-cluster",
+        f"LocalCluster {member}-local",
+        f"Member {member}",
+        f"MemberAccess {member}-access",
+        f"MemberStatus {member}-status",
+        f"Secret {member}-impersonator",
+        f"Secret {member}-token",
+    }
+
+
 def replicas(checkout: Checkout, environment: str) -> dict[str, tuple[int, int]]:
     """For each member, how many replicas are wanted and available."""
     found = {name: deployment(checkout, environment, name) for name in MEMBERS}

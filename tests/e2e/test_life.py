@@ -110,16 +110,7 @@ def test_a_member_that_joins_and_leaves_touches_no_other(up):
         "PropagationStatus depot-pull-status",
         "PropagationStatus operators-status",
     }
-    own = {
-        "Cluster skua",
-        "Cluster skua-cluster",
-        "LocalCluster skua-local",
-        "Member skua",
-        "MemberAccess skua-access",
-        "MemberStatus skua-status",
-        "Secret skua-impersonator",
-        "Secret skua-token",
-    }
+    own = looking.resources_of("skua")
 
     with checkout.edited(
         "test", lambda it: it["clusters"].update(skua={"driver": "local", "groups": ["north"]})

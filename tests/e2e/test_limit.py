@@ -11,16 +11,7 @@ from e2e import looking
 pytestmark = pytest.mark.timeout(600)
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine writes in the place of what is not known. Source: pulumi/pulumi, sdk/go/common/resource/plugin/rpc.go."""
-_OWN = {
-    "Cluster skua",
-    "Cluster skua-cluster",
-    "LocalCluster skua-local",
-    "Member skua",
-    "MemberAccess skua-access",
-    "MemberStatus skua-status",
-    "Secret skua-impersonator",
-    "Secret skua-token",
-}
+_OWN = looking.resources_of("skua")
 
 
 def _kept(checkout):

@@ -123,8 +123,7 @@ class Engine:
 
         It looks at what is live first: who runs it again expects that drift is mended.
         """
-        words = ["up", "--refresh", "--skip-preview", "--yes", "--continue-on-error"]
-        return self._operate([*words, *_targets(self._urns)], listen)
+        return self._operate(["up", "--refresh", "--skip-preview", "--yes", "--continue-on-error"], listen)
 
     def plan(self, file: Path, listen: Listener) -> tuple[int, list[str]]:
         """Says what `up` would do, and writes the engine's own plan of it; its exit code, and its diff by lines.
@@ -150,13 +149,11 @@ class Engine:
     def follow(self, urns: Sequence[str], listen: Listener) -> int:
         """Makes some resources fit the inventory, and touches no other."""
         words = ["up", "--refresh", "--skip-preview", "--yes"]
-        return self._operate([*words, *_targets(urns)], listen)
+        return self.within(urns)._operate(words, listen)  # noqa: SLF001 - another of this class
 
     def preview(self, listen: Listener) -> int:
         """Says what `up` would do."""
-        return self._operate(
-            ["preview", "--refresh", *_targets(self._urns)], listen, writes=False, preview=True
-        )
+        return self._operate(["preview", "--refresh"], listen, writes=False, preview=True)
 
     def unprotect(self, urns: Sequence[str], listen: Listener) -> None:
         """Lets the next run delete or replace what the engine protects; what is still declared it protects again."""
@@ -168,37 +165,34 @@ class Engine:
 
     def refresh(self, listen: Listener) -> int:
         """Writes what is live into the state."""
-        return self._operate(["refresh", "--skip-preview", "--yes", *_targets(self._urns)], listen)
+        return self._operate(["refresh", "--skip-preview", "--yes"], listen)
 
     def drift(self, listen: Listener) -> int:
         """Says what is live otherwise than the state has it, and writes nothing."""
-        words = ["refresh", "--preview-only", *_targets(self._urns)]
-        return self._operate(words, listen, writes=False, reader=Reader(verbs=events.DRIFT))
+        reader = Reader(verbs=events.DRIFT)
+        return self._operate(["refresh", "--preview-only"], listen, writes=False, reader=reader)
 
     def registered(self, listen: Listener) -> dict[str, str] | None:
         """What the program registers, {urn: parent}; None where it fails, which was told then.
 
         It runs against the state alone: where nothing is a target, no provider is asked anything.
         """
-        reader, words = Reader(), ["preview", *_targets([_NOTHING])]
+        reader, other = Reader(), self.within([_NOTHING])
 
         def tell(entry: Result | Message) -> None:
             if isinstance(entry, Message) and entry.severity is Severity.ERROR:
                 listen(entry)
 
-        code = self._operate(words, tell, writes=False, preview=True, reader=reader)
+        code = other._operate(["preview"], tell, writes=False, preview=True, reader=reader)  # noqa: SLF001 - another of this class
         return None if code else reader.parents
 
     def destroy(self, listen: Listener) -> int:
         """Removes everything that the stack holds."""
-        words = ["destroy", "--skip-preview", "--yes", "--continue-on-error"]
-        return self._operate([*words, *_targets(self._urns)], listen)
+        return self._operate(["destroy", "--skip-preview", "--yes", "--continue-on-error"], listen)
 
     def preview_destroy(self, listen: Listener) -> int:
         """Says what `destroy` would remove."""
-        return self._operate(
-            ["destroy", "--preview-only", *_targets(self._urns)], listen, writes=False, preview=True
-        )
+        return self._operate(["destroy", "--preview-only"], listen, writes=False, preview=True)
 
     def outputs(self, *, opened: bool = False) -> dict[str, Any]:
         """What the stack exports; `opened` has its secrets in plain, for nobody but who asked."""
@@ -325,8 +319,9 @@ class Engine:
         reader: Reader | None = None,
         spoken: list[str] | None = None,
     ) -> int:
-        # What writes nothing takes no lock and minds none.
         spoken = [] if spoken is None else spoken
+        words = [*words, *(word for urn in self._urns or () for word in ("--target", urn))]
+        # What writes nothing takes no lock and minds none.
         if not writes:
             return self._operated(words, listen, reader or Reader(), spoken, preview=preview)
         while True:
@@ -372,7 +367,3 @@ class Engine:
                 # Whoever met it may have another word for it: a registry's client is told of an invalid range.
                 listen(Message(Severity.ERROR, str(full)))
             return code
-
-
-def _targets(urns: Sequence[str] | None) -> list[str]:
-    return [word for urn in urns or () for word in ("--target", urn)]

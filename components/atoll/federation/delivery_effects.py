@@ -13,13 +13,12 @@ from atoll.federation.delivery import Wanted
 from atoll.federation.joining import CLUSTERS
 from atoll.host import hearing
 from atoll.kubernetes import Api, ApiError, Kubeconfig
-from atoll.kubernetes.client import LOOK_SECONDS, Manifest
+from atoll.kubernetes.client import LOOK_SECONDS
 
 _OUTPUTS = frozenset({"delivered"})
 _READERS = 16
 _SILENT_PATIENCE = timedelta(seconds=15)
 """How long the gate waits for a cluster that does not answer, once all others are served."""
-_NOT_FOUND = 404
 _FORMER_AFTER = 1.0
 """Seconds after which somebody who lags may still be under an override that nobody declares any more."""
 
@@ -134,7 +133,7 @@ class Watch:
         try:
             self._demand(name)
             # Karmada calls a member Ready only some time after its return: the member itself is asked.
-            problem = delivery.unjoined(self._get(f"{CLUSTERS}/{name}"))
+            problem = delivery.unjoined(self._api.find(f"{CLUSTERS}/{name}"))
             # One that is being made joins in its own time.
             silent = bool(problem) and hearing.is_silent(name)
             reasons = [problem] if problem else [lag for each in missing if (lag := self._object(name, each))]
@@ -149,16 +148,8 @@ class Watch:
             path = self._api.path(wanted.manifest)
         except ApiError as error:
             return f"{wanted.label}: {error}"
-        live = self._get(f"{CLUSTERS}/{cluster}/proxy{path}")
+        live = self._api.find(f"{CLUSTERS}/{cluster}/proxy{path}")
         reason = delivery.lag(wanted, live)
         if reason is None:
             self._served.add((cluster, wanted))
         return reason
-
-    def _get(self, path: str) -> Manifest | None:
-        try:
-            return self._api.request("GET", path)
-        except ApiError as error:
-            if error.code == _NOT_FOUND:
-                return None
-            raise

@@ -29,7 +29,7 @@ def clear(plane: Api, member: str) -> None:
         NotReadyError: something of it stayed.
     """
     space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"karmada-es-{member}"}}
-    _refuse_foreign(_get(plane, f"{CLUSTERS}/{member}"), member)
+    _refuse_foreign(plane.find(f"{CLUSTERS}/{member}"), member)
     # The Cluster first: while it is there, Karmada makes its namespace and its Works again.
     _delete(plane, f"{CLUSTERS}/{member}")
     plane.delete(space)
@@ -80,7 +80,7 @@ def _left(plane: Api, member: str, space: Manifest) -> str | None:
             plane.delete(work)
             _release(plane, plane.path(work))
         return f"namespace {space['metadata']['name']}"
-    if _get(plane, f"{CLUSTERS}/{member}"):
+    if plane.find(f"{CLUSTERS}/{member}"):
         _release(plane, f"{CLUSTERS}/{member}")
         return "its Cluster"
     return None
@@ -93,15 +93,6 @@ def _release(plane: Api, path: str) -> None:
     except ApiError as error:
         if error.code != _NOT_FOUND:
             raise
-
-
-def _get(plane: Api, path: str) -> Manifest | None:
-    try:
-        return plane.request("GET", path)
-    except ApiError as error:
-        if error.code == _NOT_FOUND:
-            return None
-        raise
 
 
 def _delete(plane: Api, path: str) -> None:

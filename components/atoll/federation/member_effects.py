@@ -7,7 +7,7 @@ from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import AtollError
 from atoll.federation import delivery
 from atoll.federation.joining import CLUSTERS
-from atoll.kubernetes import Api, ApiError, Kubeconfig
+from atoll.kubernetes import Api, Kubeconfig
 from atoll.kubernetes.client import LOOK_SECONDS
 
 _LIMIT = timedelta(seconds=45)
@@ -15,7 +15,6 @@ _LIMIT = timedelta(seconds=45)
 _SILENT_PATIENCE = timedelta(seconds=10)
 """For a member that does not answer: the supervisor restarts a local one that was killed in less."""
 _PAUSE = 0.3
-_NOT_FOUND = 404
 WELL = "ok"
 """What an API server answers at its probes."""
 
@@ -71,12 +70,7 @@ def _api(inputs: Values) -> Api:
 
 
 def _unready(api: Api, member: str) -> str | None:
-    try:
-        return delivery.unready(api.request("GET", f"{CLUSTERS}/{member}"))
-    except ApiError as error:
-        if error.code == _NOT_FOUND:
-            return delivery.unready(None)
-        raise
+    return delivery.unready(api.find(f"{CLUSTERS}/{member}"))
 
 
 def silence_of(plane: Api, member: str) -> str | None:

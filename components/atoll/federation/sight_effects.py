@@ -55,7 +55,7 @@ class Sight:
 
     def get(self, manifest: Manifest) -> Manifest | None:
         """An object as the member has it."""
-        return get(self.plane, self.path(manifest), timeout=LOOK_SECONDS)
+        return self.plane.find(self.path(manifest), timeout=LOOK_SECONDS)
 
     def _of_kind(self, version: str, kind: str, wanted: list[Wanted]) -> dict[Wanted, str]:
         spaces = {each.namespace for each in wanted}
@@ -111,13 +111,3 @@ class Sight:
             return self._trial.refusal(self._copies[wanted], overwrite=overwrite)
         except UnavailableError:
             return None
-
-
-def get(plane: Api, path: str, timeout: float | None = None) -> Manifest | None:
-    """What is at a path, or None."""
-    try:
-        return plane.request("GET", path, timeout=timeout)
-    except ApiError as error:
-        if error.code == _NOT_FOUND:
-            return None
-        raise

@@ -9,7 +9,7 @@ from atoll.core.errors import AtollError, quoted
 from atoll.federation import delivery, works
 from atoll.federation.delivery import Wanted
 from atoll.federation.joining import CLUSTERS
-from atoll.federation.sight_effects import Sight, get
+from atoll.federation.sight_effects import Sight
 from atoll.federation.works import Bundle
 from atoll.host import hearing
 from atoll.kubernetes import Api, ApiError
@@ -93,7 +93,7 @@ class MemberWork:
         """Why there is no place for a Work yet. It is not asked whether the member is Ready: Karmada waits for that."""
         if self._joined:
             return None
-        problem = delivery.unjoined(get(self._plane, f"{CLUSTERS}/{self._member}"))
+        problem = delivery.unjoined(self._plane.find(f"{CLUSTERS}/{self._member}"))
         self._joined = problem is None
         return problem
 
@@ -160,7 +160,7 @@ class MemberWork:
         except ApiError:
             # A kind that the plane no longer serves went with its definition.
             return True
-        live = get(self._plane, path, timeout=LOOK_SECONDS)
+        live = self._plane.find(path, timeout=LOOK_SECONDS)
         # What another bundle carries by now is not ours to take away.
         if live is None or not works.is_carried_by(live, self._bundle.name):
             return True
@@ -196,7 +196,7 @@ def withdraw(plane: Api, bundle: Bundle, work: Manifest, context: Context, secon
     if not work["metadata"].get("deletionTimestamp"):
         plane.delete(work)
     end, pause = time.monotonic() + seconds, _FIRST_PAUSE
-    while get(plane, path):
+    while plane.find(path):
         if time.monotonic() > end or context.cancelled.wait(pause):
             return f"{silence} (Karmada takes its objects away when the member answers)"
         pause = min(pause * 1.5, _LAST_PAUSE)

@@ -215,12 +215,9 @@ class Api:
             known = self._discovered.get(api_version, {}).get(kind)
         if known:
             return known
-        try:
-            listing = self.request("GET", _group_path(api_version))
-        except ApiError as error:
-            if error.code == _NOT_FOUND:
-                return None
-            raise
+        listing = self.find(_group_path(api_version))
+        if listing is None:
+            return None
         found = {
             entry["kind"]: ResourceType(entry["name"], entry["namespaced"])
             for entry in listing.get("resources", [])
@@ -266,6 +263,15 @@ class Api:
         metadata = manifest["metadata"]
         namespace = metadata.get("namespace") or self.kubeconfig.namespace
         return f"{self.collection(manifest['apiVersion'], manifest['kind'], namespace)}/{quote(metadata['name'])}"
+
+    def find(self, path: str, timeout: float | None = None) -> Manifest | None:
+        """What is at a path, or None; raises what `request` does."""
+        try:
+            return self.request("GET", path, timeout=timeout)
+        except ApiError as error:
+            if error.code == _NOT_FOUND:
+                return None
+            raise
 
     def get(self, manifest: Manifest) -> Manifest | None:
         """The live object that a manifest names, or None."""
