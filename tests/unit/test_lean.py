@@ -139,6 +139,18 @@ def test_the_last_one_takes_the_store_along(environment):
     assert list(environment.programs.iterdir()) == []
 
 
+def test_where_nobody_shares_a_store_a_cluster_that_goes_leaves_no_lock_of_one(environment):
+    with sharing.changing(environment):
+        sharing.join(environment, "reef")
+    (environment.clusters / "motu").mkdir(parents=True)
+
+    launch.remove(environment, "motu")
+    kept = [path.name for path in environment.folder.glob(f"{lean.STORE}*")]
+    launch.remove(environment, "reef")
+
+    assert (kept, [*environment.folder.glob(f"{lean.STORE}*")]) == ([f"{lean.STORE}.lock"], [])
+
+
 def test_a_removal_that_was_killed_before_the_store_went_is_completed(environment):
     _begun(environment, "reef")
     (environment.clusters / "reef" / "lean").unlink()

@@ -46,9 +46,14 @@ def seat(environment: Environment) -> Seat:
 
 @contextmanager
 def changing(environment: Environment) -> Iterator[None]:
-    """Lets nobody else join or leave meanwhile."""
-    with files.locked(environment.folder / f"{lean.STORE}.lock"):
-        yield
+    """Lets nobody else join or leave meanwhile; where nobody has a part in the store, no trace of it stays."""
+    lock = environment.folder / f"{lean.STORE}.lock"
+    with files.locked(lock):
+        try:
+            yield
+        finally:
+            if not members(environment):
+                lock.unlink(missing_ok=True)
 
 
 def refuse_other(environment: Environment, name: str, *, is_lean_one: bool) -> None:
