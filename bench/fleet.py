@@ -53,10 +53,10 @@ class Fleet:
         inventory: dict[str, Any] = {
             "controlPlane": {"driver": "local"},
             "clusters": {name: {"driver": "local", "lean": True} for name in self.members[:count]},
-            "propagations": {"spaces": spaces},
+            "bundles": {"spaces": spaces},
         }
         if wanted:
-            inventory["propagations"]["policies"] = {"groups": ["all"], "resources": wanted, "timeout": "10m"}
+            inventory["bundles"]["policies"] = {"groups": ["all"], "resources": wanted, "timeout": "10m"}
         (self.clone / "stacks" / f"{NAME}.yaml").write_text(yaml.safe_dump(inventory))
 
     @property
