@@ -85,10 +85,11 @@ class Run:
             ("one RBAC change", changed.with_policy(1), changed.with_policy(1).with_rule(f"r{number}")),
         ]
         for name, old, new in steps:
-            yield self._step(number, way, name, old, new)
+            yield self.step(number, way, name, old, new)
         self._clear(way, steps[-1][2])
 
-    def _step(self, number: int, way: Way, name: str, old: Revision | None, new: Revision) -> Measured:
+    def step(self, number: int, way: Way, name: str, old: Revision | None, new: Revision) -> Measured:
+        """One change, from what there is (None: nothing) to what is to be."""
         differing = policies.objects(new) if old is None else policies.differing(old, new)
         change = Change(new, differing or policies.objects(new))
         argv, load = way.argv(change), os.getloadavg()[0]
@@ -135,9 +136,7 @@ class Run:
 
     def _clear(self, way: Way, last: Revision) -> None:
         """Takes what a way wrote out of all clusters."""
-        if way.owns:
-            self._ground.declare([])
-            fleet.timed(self._ground.up, self._ground)
+        way.end()
         command.run(ways.removal(self._ground, policies.objects(last)))
 
 
@@ -151,7 +150,8 @@ def _ready(way: Way, argv: ways.Argv, ground: Fleet) -> Iterator[tuple[Callable[
         yield functools.partial(_fresh, way, argv, ground), 0.0
         return
     words = [*map(str, argv)]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, cwd=_HERE.parent) as process:
         _expect_ready(process)
 
         def go() -> str:

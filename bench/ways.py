@@ -1,9 +1,7 @@
-"""The ways to sync policies that are measured: what each runs for a change.
+"""The ways to sync policies that are measured: what each runs for a change."""
 
-A federation's own time from write to effect belongs here too, as `Bundle` brings it: a way whose command writes the
-bundle's Works and nothing else.
-"""
-
+import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +9,11 @@ from pathlib import Path
 import yaml
 
 from atoll import toolchain
-from bench import others, policies
-from bench.fleet import Fleet
+from atoll.core.effect import Context
+from atoll.federation.bundle_effects import BundleDelivery
+from atoll.platform import CONTROL_PLANE
+from bench import bundle, others, policies
+from bench.fleet import Fleet, timed
 from bench.policies import Manifest, Revision
 
 _HERE = Path(__file__).parent
@@ -31,15 +32,15 @@ class Change:
 class Way:
     """A way. `argv` prepares a change and says what is timed; `rounds` is how often it is measured at most.
 
-    A `resident` one is started before, and begins at a line of its input. `owns` what it wrote: others' objects go
-    before, and its own by a run of its own.
+    A `resident` one is started before, and begins at a line of its input. `end` takes away what it keeps beside the objects
+    of the members.
     """
 
     name: str
     argv: Callable[[Change], Argv]
     variables: dict[str, str] = field(default_factory=dict)
     resident: bool = False
-    owns: bool = False
+    end: Callable[[], None] = lambda: None
     rounds: int = 1_000_000
 
 
@@ -54,6 +55,7 @@ def all_ways(fleet: Fleet) -> list[Way]:
             for kind, rounds in (("default", 1), ("tuned", 1_000_000))
         ),
         _atoll(fleet),
+        _delivery(fleet),
         Way("Helm, all clusters at once", _helm(fleet, tools["helm"]), own),
         Way("kubectl apply --server-side, all at once", _kubectl(fleet, tools["kubectl"]), own),
         _pooled(fleet, python, "apply", "Python, pooled connections, fresh"),
@@ -61,12 +63,37 @@ def all_ways(fleet: Fleet) -> list[Way]:
     ]
 
 
+def resident(fleet: Fleet) -> list[Way]:
+    """Those that wait for a change with their connections open."""
+    return [each for each in all_ways(fleet) if each.resident]
+
+
 def _atoll(fleet: Fleet) -> Way:
     def argv(change: Change) -> Argv:
         fleet.declare(policies.objects(change.revision))
         return fleet.up
 
-    return Way("Atoll: atoll up", argv, fleet.variables, owns=True)
+    def end() -> None:
+        fleet.declare([])
+        timed(fleet.up, fleet)
+
+    return Way("Atoll: atoll up", argv, fleet.variables, end=end)
+
+
+def _delivery(fleet: Fleet) -> Way:
+    """A federation's own time from write to effect: a process that writes the bundle's Works, and does nothing before."""
+
+    def argv(change: Change) -> Argv:
+        access = fleet.kubeconfig(CONTROL_PLANE).read_text()
+        more = {"name": bundle.NAME, "access": access, "conflictResolution": "overwrite"}
+        told = bundle.inputs(policies.objects(change.revision), fleet.members, **more)
+        return [sys.executable, "-m", "bench.bundle", fleet.written("bundle.json", told)]
+
+    def end() -> None:
+        told = json.loads((fleet.folder / "bundle.json").read_text())
+        BundleDelivery().delete(bundle.NAME, told, {}, Context())
+
+    return Way("Atoll: a bundle, from write to effect", argv, resident=True, end=end)
 
 
 def _ansible(fleet: Fleet, python: Path, own: dict[str, str], kind: str, rounds: int) -> Way:

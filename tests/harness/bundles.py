@@ -1,25 +1,11 @@
-"""Bundles as their delivery is told of them, and policies to carry."""
+"""Policies for bundles to carry."""
 
-import copy
 from typing import Any
 
-from atoll.federation import works
-from atoll.federation.delivery import REVISION
-from atoll.federation.placement import selector
+from bench import bundle
 
 Manifest = dict[str, Any]
-
-
-def inputs(resources: list[Manifest], clusters: list[str], **more: Any) -> dict[str, Any]:
-    """The inputs of a `BundleDelivery`; `access` and `name` are among `more`."""
-    manifests, objects = [], []
-    for resource in resources:
-        manifest, revision = copy.deepcopy(resource), works.digest(resource)
-        manifest["metadata"] |= {"labels": {works.BUNDLE: more["name"]}, "annotations": {REVISION: revision}}
-        manifests.append(manifest)
-        objects.append({**selector(resource), "revision": revision})
-    found = {"objects": objects, "manifests": manifests, "overrides": [], "clusters": clusters}
-    return {**found, "conflictResolution": "abort", "timeoutSeconds": 60, **more}
+inputs = bundle.inputs
 
 
 def namespace(name: str) -> Manifest:

@@ -331,6 +331,16 @@ def test_webhooks_are_called_on_loopback_under_our_authority():
     ]
 
 
+def test_the_works_of_bundles_are_left_alone_by_the_webhook():
+    text = "kind: One\nwebhooks:\n- name: work.karmada.io\n- name: overridepolicy.karmada.io\n"
+    (found,) = karmada_manifests.webhook_configurations(text, "https://127.0.0.1:1", b"CA")
+    works, others = found["webhooks"]
+    assert works["objectSelector"] == {
+        "matchExpressions": [{"key": "atoll.dev/bundle", "operator": "DoesNotExist"}]
+    }
+    assert others == {"name": "overridepolicy.karmada.io"}
+
+
 def test_the_aggregated_server_is_found_on_loopback_at_its_port():
     service, api = karmada_manifests.aggregation(20005, b"CA")
     assert service["spec"] == {"type": "ExternalName", "externalName": "localhost"}

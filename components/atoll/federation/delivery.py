@@ -46,11 +46,17 @@ class Wanted:
         return {"apiVersion": self.api_version, "kind": self.kind, "metadata": metadata}
 
 
+def revision(manifest: Manifest) -> str | None:
+    """Which write an object comes from, or None where it is nobody's."""
+    found: str | None = (manifest["metadata"].get("annotations") or {}).get(REVISION)
+    return found
+
+
 def lag(wanted: Wanted, live: Manifest | None) -> str | None:
     """What a member's copy lacks, or None where it is as it was written and runs."""
     if live is None:
         return f"{wanted.label} is not there yet"
-    if (live["metadata"].get("annotations") or {}).get(REVISION) != wanted.revision:
+    if revision(live) != wanted.revision:
         return f"{wanted.label} is an older one"
     problem = rollout(live)
     return f"{wanted.label}: {problem}" if problem else None

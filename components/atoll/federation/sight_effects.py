@@ -19,6 +19,7 @@ class Sight:
         self.plane, self.bundle, self.member = plane, bundle, member
         self._copies = dict(zip(bundle.wanted(member), bundle.copies(member), strict=True))
         self._served: set[Wanted] = set()
+        self._fresh: frozenset[Wanted] = frozenset()
         self._trial = Trial(plane, member)
 
     @property
@@ -26,20 +27,29 @@ class Sight:
         """How many objects were seen as they are written."""
         return len(self._served)
 
+    def expect(self, work: Manifest | None) -> None:
+        """Learns what is to become another one, by the Work as it was: that is looked at first."""
+        before = {works.identity(each): delivery.revision(each) for each in works.manifests(work)}
+        self._fresh = frozenset(
+            each for each in self._copies if before.get(works.identity(each.manifest)) != each.revision
+        )
+
     def lags(self, *, whole: bool = True) -> dict[Wanted, str]:
         """Each object that is not as it is written, and why: one list for each kind in place of a request for each object.
 
-        Karmada writes in order, so that who only waits asks for the last kind that lags, and not for the `whole`.
+        Karmada writes in order, so that who only waits asks for the last kind that lags, and not for the `whole`; first
+        for what is written anew. Every request of those who wait takes time from those who are served.
 
         Raises:
             AtollError: the member cannot be asked.
         """
         found: dict[Wanted, str] = {}
         kinds: dict[tuple[str, str], list[Wanted]] = {}
-        for each in self._copies:
+        for each in reversed(self._copies):
             if each not in self._served:
                 kinds.setdefault((each.api_version, each.kind), []).append(each)
-        for (version, kind), wanted in reversed(kinds.items()):
+        fresh = {(each.api_version, each.kind) for each in self._fresh}
+        for (version, kind), wanted in sorted(kinds.items(), key=lambda each: each[0] not in fresh):
             found |= self._of_kind(version, kind, wanted)
             if found and not whole:
                 break

@@ -15,7 +15,7 @@ from atoll.host import hearing
 from atoll.kubernetes import Api, ApiError
 from atoll.kubernetes.client import LOOK_SECONDS, MERGE, Manifest
 
-_FIRST_PAUSE, _LAST_PAUSE = 0.1, 0.5
+_FIRST_PAUSE, _LAST_PAUSE = 0.2, 0.5
 _SILENT_PATIENCE = timedelta(seconds=15)
 """How long a member that does not answer is waited for."""
 _ASKED_AFTER = timedelta(seconds=0.5)
@@ -107,6 +107,7 @@ class MemberWork:
         self._left = works.leaving(self._work, self._bundle.copies(self._member))
         wanted = self._wanted(self._left)
         if not works.is_written(self._work, wanted):
+            self._sight.expect(self._work)
             # Whoever wrote it before, in whatever way: the mark of admission's own changes is another manager.
             try:
                 self._work = self._plane.apply(wanted, force=True)

@@ -28,6 +28,11 @@ _FINALIZER = "karmada.io/execution-controller"
 """By it Karmada clears the member before a Work goes; whoever writes a Work has to say so."""
 _CONFLICT = "work.karmada.io/conflict-resolution"
 _MANAGED = ("karmada.io/managed", "true")
+_RECORDS = ("resourcetemplate.karmada.io/managed-annotations", "resourcetemplate.karmada.io/managed-labels")
+"""Annotations that name the annotations and labels of a manifest: by them Karmada takes away those that left it.
+
+Its webhook writes them, which bundles do without (`federation/local/manifests.py`). Source: pkg/util/annotation.go, label.go.
+"""
 _KARMADA = frozenset({"karmada-controller-manager", "karmada-agent"})
 _RETAINED = frozenset(
     {
@@ -223,17 +228,24 @@ def was_touched(live: Manifest) -> bool:
 
 def put_back(wanted: Manifest, live: Manifest) -> Manifest:
     """The object as Karmada would write it over what is there: what others added to its metadata stays."""
-    metadata, there = wanted["metadata"], live["metadata"]
+    metadata, there = _unrecorded(wanted["metadata"]), live["metadata"]
     kept = {key: there[key] for key in ("resourceVersion", "finalizers", "ownerReferences") if key in there}
     both = {key: {**(there.get(key) or {}), **(metadata.get(key) or {})} for key in ("labels", "annotations")}
     return {**wanted, "metadata": {**metadata, **kept, **both}}
 
 
+def _unrecorded(metadata: Manifest) -> Manifest:
+    """Without the records of Karmada's: where its webhook writes them, they name its own labels too."""
+    annotations = metadata.get("annotations") or {}
+    kept = {key: value for key, value in annotations.items() if key not in _RECORDS}
+    return {**metadata, "annotations": kept}
+
+
 def _marked(manifest: Manifest, labels: dict[str, str], annotations: dict[str, str]) -> Manifest:
     """A manifest with what Karmada knows its own objects by: it says so of what a policy carries, and of nothing else."""
     metadata = manifest["metadata"]
-    both = {
-        "labels": {**(metadata.get("labels") or {}), **labels},
-        "annotations": {**(metadata.get("annotations") or {}), **annotations},
-    }
-    return {**manifest, "metadata": {**metadata, **both}}
+    marks = {**(metadata.get("labels") or {}), **labels}
+    notes = {**(metadata.get("annotations") or {}), **annotations}
+    recorded = (",".join(sorted({*notes, *_RECORDS})), ",".join(sorted(marks)))
+    notes |= dict(zip(_RECORDS, recorded, strict=True))
+    return {**manifest, "metadata": {**metadata, "labels": marks, "annotations": notes}}

@@ -151,6 +151,19 @@ def test_a_change_touches_what_it_is_of_and_an_override_its_cluster(fleet, carri
     assert _versions(fleet, two) == before
 
 
+def test_a_label_that_left_an_object_leaves_the_members_and_one_of_theirs_stays(fleet, carried):
+    one = carried.config("one")
+    one["metadata"] |= {"labels": {"team": "a"}, "annotations": {"note": "b"}}
+    carried.up(one)
+    _merge(fleet.tern, one, {"metadata": {"labels": {"mine": "yes"}, "annotations": {"also": "mine"}}})
+
+    assert carried.up(carried.config("one")) == []
+
+    metadata = fleet.tern.get(one)["metadata"]
+    assert not {"team", "note"} & {*metadata["labels"], *metadata["annotations"]}
+    assert (metadata["labels"]["mine"], metadata["annotations"]["also"]) == ("yes", "mine")
+
+
 def test_what_leaves_a_bundle_goes_and_what_another_one_took_over_stays(fleet, carried):
     kept, gone, moved = (carried.config(name) for name in ("kept", "gone", "moved"))
     other = Carried(fleet, f"{carried.name}-other")
