@@ -1,5 +1,6 @@
 """What lies below a request: connections, trust, and answers as they come. HTTP and TLS alone, nothing of Kubernetes."""
 
+import functools
 import json
 import logging
 import re
@@ -15,6 +16,8 @@ from atoll.kubernetes.kubeconfig import Kubeconfig
 from atoll.kubernetes.pace import Pace
 
 _CONNECTIONS = 32
+_IDENTITIES = 128
+"""How many ways to servers are kept open; those that were used last."""
 _UNAUTHORIZED = 401
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"(?: ".*")?')
 
@@ -59,9 +62,26 @@ class _Pools(NamedTuple):
     streams: urllib3.PoolManager
 
     @classmethod
-    def open(cls, kubeconfig: Kubeconfig, used: Credentials) -> "_Pools":
-        trust = _trust(kubeconfig, used)
-        return cls(_pool(kubeconfig, trust, block=True), _pool(kubeconfig, trust, block=False))
+    @functools.lru_cache(maxsize=_IDENTITIES)
+    def open(cls, way: "_Way") -> "_Pools":
+        """Those of everybody in this process who comes by the same way: a handshake costs more than what it is for."""
+        trust = _trust(way)
+        return cls(_pool(way, trust, block=True), _pool(way, trust, block=False))
+
+
+class _Way(NamedTuple):
+    """What connections are told apart by: the server, whom to believe, and what to prove oneself with."""
+
+    server: str
+    authority: bytes
+    insecure: bool
+    certificate: bytes
+    key: bytes
+
+    @classmethod
+    def of(cls, kubeconfig: Kubeconfig, used: Credentials) -> "_Way":
+        trusted = (kubeconfig.server, kubeconfig.authority, kubeconfig.insecure)
+        return cls(*trusted, used.certificate, used.key)
 
 
 class Connections:
@@ -74,7 +94,7 @@ class Connections:
         self._kubeconfig, self._pace = kubeconfig, pace
         self._source = Source(kubeconfig.plugin) if kubeconfig.plugin else None
         self._used = Credentials(kubeconfig.token, kubeconfig.certificate, kubeconfig.key)
-        self._pools = _Pools.open(kubeconfig, self._used)
+        self._pools = _Pools.open(_Way.of(kubeconfig, self._used))
         self._lock = threading.Lock()
 
     def send(
@@ -105,7 +125,7 @@ class Connections:
         now = self._source.current()
         with self._lock:
             if (now.certificate, now.key) != (self._used.certificate, self._used.key):
-                self._pools = _Pools.open(self._kubeconfig, now)
+                self._pools = _Pools.open(_Way.of(self._kubeconfig, now))
             self._used = now
         return now
 
@@ -127,13 +147,13 @@ class Connections:
         return pool.request(method, url, headers=headers, preload_content=not stream, **options)
 
 
-def _pool(kubeconfig: Kubeconfig, trust: ssl.SSLContext, *, block: bool) -> urllib3.PoolManager:
+def _pool(way: _Way, trust: ssl.SSLContext, *, block: bool) -> urllib3.PoolManager:
     """Pooled connections to one server; `block` says whether who finds all in use waits for one."""
     return urllib3.PoolManager(
         maxsize=_CONNECTIONS,
         block=block,
         ssl_context=trust,
-        assert_hostname=False if kubeconfig.insecure else None,
+        assert_hostname=False if way.insecure else None,
         # A request that never reached the server may be sent again, whatever its verb. What the server asks for in
         # Retry-After is for `patience` to heed: urllib3 would call such an answer none.
         retries=urllib3.Retry(
@@ -148,19 +168,17 @@ def _pool(kubeconfig: Kubeconfig, trust: ssl.SSLContext, *, block: bool) -> urll
     )
 
 
-def _trust(kubeconfig: Kubeconfig, used: Credentials) -> ssl.SSLContext:
+def _trust(way: _Way) -> ssl.SSLContext:
     """Whom to believe, and what to prove oneself with."""
-    context = ssl.create_default_context(
-        cadata=kubeconfig.authority.decode() if kubeconfig.authority else None
-    )
-    if kubeconfig.insecure:
+    context = ssl.create_default_context(cadata=way.authority.decode() if way.authority else None)
+    if way.insecure:
         # Whoever wrote the kubeconfig decided this; a warning at each request would tell nobody anything.
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if used.certificate:
+    if way.certificate:
         # ssl reads a certificate chain from a file only; this one is ours alone and gone at once.
         with tempfile.NamedTemporaryFile() as file:
-            file.write(used.certificate.rstrip() + b"\n" + used.key)
+            file.write(way.certificate.rstrip() + b"\n" + way.key)
             file.flush()
             context.load_cert_chain(file.name)
     return context
