@@ -23,7 +23,6 @@ from soak import objects
 STACK = "soak"
 _PASSING = (
     "logs/",
-    "engine/logs/",
     "engine/servers/",
     "state/.pulumi/history/",
     "state/.pulumi/backups/",

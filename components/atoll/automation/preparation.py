@@ -63,6 +63,7 @@ def prepare(  # noqa: PLR0913 - who keeps what is two of them
         with contextlib.suppress(UnavailableError):
             toolchain.ensure([name], lambda event: screen.say(str(event)))
     environment.create()
+    retention.keep_no_engine_logs(environment)
     toolchain.place(environment.bin)
     if told := checkpoints.mend(environment):
         screen.listen(Message(Severity.WARNING, told))

@@ -16,9 +16,6 @@ _AMBIENT = re.compile(
 )
 """What would lead a dev environment to a real cloud, another cluster or a proxy."""
 
-_ENGINE_LOGS = "100"
-"""Megabytes that the engine's own logs may take, up to 1 MB a run; it minds this limit itself (its default is 500)."""
-
 
 def own(
     environment: Environment,
@@ -41,7 +38,6 @@ def own(
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_STACK": environment.name,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_LOG_ROTATION_MAX_TOTAL_MB": _ENGINE_LOGS,
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": str(not plugins_downloaded).lower(),
         # An empty kubeconfig: whoever forgets to say which cluster is meant meets none.
         "KUBECONFIG": "/dev/null",
