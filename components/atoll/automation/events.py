@@ -14,6 +14,8 @@ from atoll.core.errors import Ending, Exit, ending_of
 
 _PLACES = {"atoll:index:Cluster", "atoll:index:Member", "atoll:index:ControlPlane"}
 """The components that stand for one cluster; what is under them concerns it."""
+GATES = frozenset({"atoll:index:PropagationStatus", "atoll:index:BundleDelivery"})
+"""What these find is counted where they find it: at each member."""
 _INFO = "info"
 _OURS = f"{naming.PACKAGE}:index:"
 """How the type begins of what Atoll's own provider serves; what others say by the way is for their debugging."""
@@ -78,6 +80,8 @@ class Result:
     """The input properties that changed."""
     code: Exit | None = None
     """Of what failed, the exit code that its provider told."""
+    found: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Of a gate that was looked at before anything is written, its outputs: what each member had."""
 
     @property
     def type(self) -> str:
@@ -195,7 +199,10 @@ class Reader:
             code = told.code if told else None
             yield Result(urn, Outcome.FAILED, "failed", self.place(urn), seconds, changed, code)
         elif operation in {"same", "read", "refresh"}:
-            yield Result(urn, Outcome.OK, self.verbs.get(operation, "unchanged"), self.place(urn), seconds)
+            looked = operation == "refresh" and _kind(urn) in GATES
+            found = (metadata.get("new") or {}).get("outputs") or {} if looked else {}
+            verb = self.verbs.get(operation, "unchanged")
+            yield Result(urn, Outcome.OK, verb, self.place(urn), seconds, found=found)
         elif operation in self.verbs:
             yield Result(urn, Outcome.CHANGED, self.verbs[operation], self.place(urn), seconds, changed)
 

@@ -1,7 +1,7 @@
 """Lets a run touch what was asked for alone, and say what it left out."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,9 +63,11 @@ class Scope:
         chosen = self.selection.places if self.selection else None
         return [place for place in places if chosen is None or place.name in chosen or place.role == PLANE]
 
-    def statuses(self, state: list[dict[str, Any]]) -> dict[str, Status]:
-        """The properties of the status of every propagation that the run is about."""
-        return looking.statuses([each for each in state if self._holds(each["urn"])])
+    def statuses(
+        self, state: list[dict[str, Any]], found: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> dict[str, Status]:
+        """The properties of the status of every propagation that the run is about; `found` is newer than the state."""
+        return looking.statuses([each for each in state if self._holds(each["urn"])], found)
 
     def run(self, operation: Operation, engine: Engine, listen: Listener) -> int:
         """Lets the engine work on it; returns its exit code.

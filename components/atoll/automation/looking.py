@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from atoll.automation import recap
+from atoll.automation.events import GATES
 from atoll.automation.recap import Recap, Tally
 from atoll.cluster.local import launch
 from atoll.core import files
@@ -63,16 +64,24 @@ def access(environment: Environment, inventory: Inventory, name: str) -> Access:
     return known[name]
 
 
-def statuses(state: list[dict[str, Any]]) -> dict[str, Status]:
-    """The properties of every propagation's and bundle's status, by its type and name."""
-    found = (resource for resource in state if resource["type"] in recap.GATES)
-    return {
-        f"{resource['type']} {resource['inputs']['name']}": {
-            **resource["inputs"],
-            **(resource.get("outputs") or {}),
+def statuses(
+    state: list[dict[str, Any]], found: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Status]:
+    """The properties of every propagation's and bundle's status, by its type and name.
+
+    `found` are outputs by URN that are newer than the state: of a member that was silent then, it still tells.
+    """
+    gates = [resource for resource in state if resource["type"] in GATES]
+    told = {}
+    for each in gates:
+        outputs, newer = each.get("outputs") or {}, (found or {}).get(each["urn"]) or {}
+        delivered = {**outputs.get("delivered", {}), **newer.get("delivered", {})}
+        told[f"{each['type']} {each['inputs']['name']}"] = {
+            **each["inputs"],
+            **outputs,
+            "delivered": delivered,
         }
-        for resource in found
-    }
+    return told
 
 
 def is_made(environment: Environment, state: list[dict[str, Any]], name: str) -> bool:

@@ -4,14 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from atoll.automation.events import Outcome, Result
+from atoll.automation.events import GATES, Outcome, Result
 from atoll.core.errors import Exit
 from atoll.federation.delivery import Wanted
 
 Recap = dict[str, "Tally"]
-BUNDLE = "atoll:index:BundleDelivery"
-GATES = frozenset({"atoll:index:PropagationStatus", BUNDLE})
-"""What these find is counted where they find it: at each member."""
 
 
 @dataclass(frozen=True)

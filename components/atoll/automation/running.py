@@ -1,7 +1,6 @@
 """What each command does with an environment, from its settings to its report."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -78,17 +77,16 @@ def up(  # noqa: PLR0913 - how it goes is three of them
         places = scope.within(looking.accesses(environment, inventory))
         reach = _reach(environment, places, engine, screen)
         left = _forget(environment, engine, reach, forget, screen) if forget else ""
-        with screen.beating("up"), ThreadPoolExecutor(1) as pool:
-            # Beside the engine, which has to look at what is live before it writes: a dead member is asked for
-            # seconds, and the others are not to wait for that.
-            before = pool.submit(looking.delivered, places, scope.statuses(engine.state()))
+        known = engine.state()
+        with screen.beating("up"):
             engine_code = scope.run(how, engine, reach.listen)
+        before = scope.statuses(known, {each.urn: each.found for each in screen.results if each.found})
         processes.take_up_tokens(environment, screen.results, screen)
         state = engine.state()
         if not wish.asked:
             _clear(environment, inventory, state, screen)
     found = recap.of_run([place.name for place in places], screen.results)
-    found = recap.deliveries(found, before.result(), scope.statuses(state))
+    found = recap.deliveries(found, before, scope.statuses(state))
     found = recap.unreachable(found, reach.finish())
     if left:
         screen.say(left)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from atoll.automation.recap import GATES
+from atoll.automation.events import GATES
 from atoll.core.errors import ArgsError, RefusedError
 from atoll.platform import parts, patterns
 from atoll.platform.inventory import CONTROL_PLANE, EVERYWHERE, Inventory

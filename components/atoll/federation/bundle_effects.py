@@ -84,13 +84,16 @@ class BundleDelivery(Effect):
         return Outcome(bundle.name, _outputs(found, remaining), tuple(problems(bundle.name, found)))
 
     def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002 - the protocol's
-        """Looks once at what each member has; nothing is written, and the plane's Works are not asked for."""
+        """Looks once at what each member has; nothing is written, and the plane's Works are not asked for.
+
+        Of a member that is silent nothing is known, and nothing told.
+        """
         if not inputs:
             return None
         found = look(inputs, demand=hearing.demand)
         for line in problems(id, found):
             context.warn(line)
-        seen = _outputs(found, {})
+        seen = _outputs({name: each for name, each in found.items() if not each.silence}, {})
         return Seen(inputs, {**outputs, **seen, "leaving": outputs.get("leaving") or {}})
 
     def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002 - the protocol's

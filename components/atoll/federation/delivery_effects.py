@@ -65,14 +65,16 @@ class PropagationStatus(Effect):
         return Outcome(inputs["name"], {"delivered": watch.delivered(lagging)}, problems)
 
     def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002 - the protocol's
-        """Looks once."""
+        """Looks once; of a member that is silent nothing is known, and nothing told."""
         if not inputs:
             return None
         watch = Watch(inputs, demand=hearing.demand)
         lagging = watch.look()
         for line in delivery.summary(id, lagging, 0):
             context.warn(line)
-        return Seen(inputs, {**outputs, "delivered": watch.delivered(lagging)})
+        found = watch.delivered(lagging)
+        delivered = {name: count for name, count in found.items() if name not in watch.silent}
+        return Seen(inputs, {**outputs, "delivered": delivered})
 
     def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002 - the protocol's
         """Waits for what is written now."""
