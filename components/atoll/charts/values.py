@@ -5,12 +5,12 @@ No value is shown, since it may be secret. Pure.
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-
-import jsonschema
-from jsonschema.validators import validator_for
+from typing import TYPE_CHECKING, Any
 
 from atoll.helm import values as layers
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 _KINDS = {
     "array": "a list",
@@ -45,15 +45,19 @@ def complete(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
 
 def problems(schema: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
     """What of the values a schema refuses, a line each in order of their places."""
-    kind = validator_for(schema, default=jsonschema.Draft202012Validator)
+    import jsonschema  # noqa: PLC0415 - it takes long to load, and only a chart with a schema needs it
+
+    kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     found = {line for error in kind(schema).iter_errors(values) for line in _lines(error)}
     return sorted(found)
 
 
-def _lines(error: jsonschema.ValidationError) -> Iterator[str]:
+def _lines(error: "ValidationError") -> Iterator[str]:
     if error.validator in _BRANCHES and error.context:
+        from jsonschema import exceptions  # noqa: PLC0415 - see `problems`
+
         # The branch that fits best is the one that was meant.
-        yield from _lines(jsonschema.exceptions.best_match(_nearest(error.context)))
+        yield from _lines(exceptions.best_match(_nearest(error.context)))
         return
     path = _dotted(error.absolute_path)
     schema: Any = error.schema
@@ -70,7 +74,7 @@ def _lines(error: jsonschema.ValidationError) -> Iterator[str]:
         yield f"{path}: found {_shape(error.instance)}; expected {_expected(error)}"
 
 
-def _nearest(context: Iterable[jsonschema.ValidationError]) -> Iterable[jsonschema.ValidationError]:
+def _nearest(context: Iterable["ValidationError"]) -> Iterable["ValidationError"]:
     """The errors of the branch whose kind of value it is, where one is."""
     errors = list(context)
     typed = {error.schema_path[0] for error in errors if error.validator == "type" and not error.path}
@@ -78,7 +82,7 @@ def _nearest(context: Iterable[jsonschema.ValidationError]) -> Iterable[jsonsche
     return fitting or errors
 
 
-def _expected(error: jsonschema.ValidationError) -> str:
+def _expected(error: "ValidationError") -> str:
     rule = str(error.validator)
     wanted: Any = error.validator_value
     if rule == "type":

@@ -11,17 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,  # noqa: A004 - botocore's own
-    HTTPClientError,
-    ParamValidationError,
-)
-from botocore.parsers import ResponseParserError
-
 from atoll.core.errors import AtollError, RefusedError, UnavailableError, quoted
 
 _CONNECT_SECONDS, _READ_SECONDS = 2, 5
@@ -67,6 +56,9 @@ def client(access: Access, *, attempts: int = ATTEMPTS, read: float = _READ_SECO
 
     `read` are the seconds that an answer may take; `settings` are more of botocore's.
     """
+    import boto3  # noqa: PLC0415 - it takes long to load, and most programs ask no cloud for anything
+    from botocore.config import Config  # noqa: PLC0415 - the same
+
     session: Any = boto3.session.Session(
         aws_access_key_id=access.access_key,
         aws_secret_access_key=access.secret_key,
@@ -104,23 +96,26 @@ class Answers:
             RefusedError: it is not what the service takes.
             UnavailableError: any other answer, or one that is none of such a service.
         """
+        # A client was made before: they are loaded.
+        from botocore import exceptions, parsers  # noqa: PLC0415 - see `client`
+
         try:
             yield
-        except ClientError as error:
+        except exceptions.ClientError as error:
             raise self._told(access, what, error.response.get("Error", {})) from error
-        except (ConnectionError, HTTPClientError) as error:
+        except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
             raise self.silent(
                 f"{access.label}: found no answer ({quoted(error)}); expected {self.name} that answers. Try again later."
             ) from error
-        except ResponseParserError as error:
+        except parsers.ResponseParserError as error:
             raise UnavailableError(
                 f"{access.label}: found an answer that is none of {self.name}; expected its endpoint. Mend the address."
             ) from error
-        except ParamValidationError as error:
+        except exceptions.ParamValidationError as error:
             raise RefusedError(
                 f"{access.label}: {what}: found {quoted(error)}; expected what it takes."
             ) from error
-        except BotoCoreError as error:
+        except exceptions.BotoCoreError as error:
             raise self.denied(
                 f"{access.label}: {what}: found {quoted(error)}; expected a login. Set AWS_* or a profile."
             ) from error

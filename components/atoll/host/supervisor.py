@@ -137,10 +137,7 @@ class Supervisor:
     def processes(self) -> list[Process]:
         """Every supervised process, by name."""
         with self._proxy(_ANSWER) as proxy:
-            found = [
-                Process(entry["name"], entry["statename"], entry["pid"], entry["description"])
-                for entry in proxy.getAllProcessInfo()
-            ]
+            found = [_process(entry) for entry in proxy.getAllProcessInfo()]
         return sorted(found, key=lambda process: process.name)
 
     def ensure(self, programs: Iterable[Program]) -> list[str]:
@@ -182,8 +179,10 @@ class Supervisor:
         """Those of the programs that nothing keeps running: the supervisor let them go, or gave them up."""
         if not self.running:
             return []
-        states = {process.name: process.state for process in self.processes()}
-        return [program for program in programs if states.get(program.name, "STOPPED") in {*_ENDED, _ENDING}]
+        # Not all of them at once: that answer is long where many clusters are, each of which asks for its own.
+        with self._proxy(_ANSWER) as proxy:
+            states = {program: _state(proxy, program.name) for program in programs}
+        return [program for program, live in states.items() if not live or live.state in {*_ENDED, _ENDING}]
 
     def described(self, name: str) -> Program | None:
         """What a process was started as."""
@@ -241,7 +240,8 @@ class Supervisor:
 
     def state(self, name: str) -> Process | None:
         """One process, or None where the supervisor does not know it."""
-        return next((process for process in self.processes() if process.name == name), None)
+        with self._proxy(_ANSWER) as proxy:
+            return _state(proxy, name)
 
     def restarts(self) -> dict[str, Restart]:
         """The last restart of each process that had one, as far back as the supervisor's log goes."""
@@ -277,6 +277,20 @@ class Supervisor:
                 f"environment {self._environment.name}: found its supervisor at its end or in trouble ({error}); "
                 f"expected an answer. Look into {self._environment.logs}/supervisord.log"
             ) from error
+
+
+def _process(entry: dict[str, Any]) -> Process:
+    return Process(entry["name"], entry["statename"], entry["pid"], entry["description"])
+
+
+def _state(proxy: Any, name: str) -> Process | None:
+    """One process, or None where the supervisor does not know it."""
+    try:
+        return _process(proxy.getProcessInfo(name))
+    except xmlrpc.client.Fault as fault:
+        if fault.faultCode != Faults.BAD_NAME:
+            raise
+        return None
 
 
 def _stop_in_order(proxy: Any) -> None:

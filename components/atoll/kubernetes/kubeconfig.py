@@ -14,6 +14,7 @@ from atoll.core.errors import ArgsError
 from atoll.kubernetes.credentials import EXTENSION, Plugin
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Kubeconfig:
         if self.plugin and self.plugin.config is not None:
             cluster["extensions"] = [{"name": EXTENSION, "extension": self.plugin.config}]
         context = {"cluster": self.name, "user": self.name, "namespace": self.namespace}
-        return yaml.safe_dump(
+        return yaml.dump(
             {
                 "apiVersion": "v1",
                 "kind": "Config",
@@ -102,7 +103,8 @@ class Kubeconfig:
                 "clusters": [{"name": self.name, "cluster": cluster}],
                 "users": [{"name": self.name, "user": user}],
                 "contexts": [{"name": self.name, "context": context}],
-            }
+            },
+            Dumper=_DUMPER,
         )
 
 

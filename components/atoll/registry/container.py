@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
-import pulumi_docker as docker
 
 from atoll.core.component import Component
 from atoll.registry import docker as configuration
@@ -40,6 +39,8 @@ class Container(Component):
     """What the engine calls it."""
 
     def __init__(self, name: str, args: ContainerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        import pulumi_docker as docker  # noqa: PLC0415 - it takes long to load, and few programs have containers
+
         super().__init__(name, opts)
         registry = args.get("registry")
         engine = docker.Provider(

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NAME = re.compile(r"key(\d+)")
 _ENCRYPTED = b"k8s:enc:"
 
@@ -69,7 +70,7 @@ class Configuration:
             ValueError: it has no key.
         """
         try:
-            (section,) = yaml.safe_load(text)["resources"]
+            (section,) = yaml.load(text, Loader=_LOADER)["resources"]  # noqa: S506 - a safe loader, the fast one
             keys = tuple(map(_key, section["providers"][0]["secretbox"]["keys"]))
             resources = tuple(map(str, section["resources"]))
         except (yaml.YAMLError, LookupError, TypeError) as error:
