@@ -69,6 +69,11 @@ _TUNED_CONTROLLERS = {
     "cluster-failure-threshold": "0s",
     # A member that came back is served again after its second status instead of half a minute later.
     "cluster-success-threshold": "3s",
+    # What `failover` of a propagation needs. Nothing is driven out but by a ClusterTaintPolicy, which that makes.
+    "feature-gates": "Failover=true",
+    "enable-no-execute-taint-eviction": "true",
+    # By default one object leaves a dead member every 2 s.
+    "resource-eviction-rate": "50",
     "concurrent-resourcebinding-syncs": "20",
     "concurrent-clusterresourcebinding-syncs": "20",
     "concurrent-resource-template-syncs": "20",
@@ -131,6 +136,8 @@ def webhook(seat: Seat) -> Program:
         "metrics-bind-address": "0",
         # Its readiness is served by the webhook server itself, over TLS.
         "health-probe-bind-address": "0",
+        # For the ClusterTaintPolicy of `failover`.
+        "allow-no-execute-taint-policy": "true",
     }
     return programs.program(seat, WEBHOOK, flags, priority=50)
 
