@@ -1,5 +1,6 @@
 """The gate of a propagation: asks each cluster, through the plane, whether it runs what was written."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -112,7 +113,9 @@ class Watch:
     def look(self) -> dict[str, list[str]]:
         """Asks every cluster that lags; returns what each still lacks."""
         if self._failover:
-            self._place()
+            # A plane that does not answer is told by each cluster's own look.
+            with contextlib.suppress(AtollError):
+                self._place()
         with ThreadPoolExecutor(_READERS) as pool:
             found = dict(zip(self._clusters, pool.map(self._cluster, self._clusters), strict=True))
         return {name: reasons for name, reasons in found.items() if reasons}
@@ -136,9 +139,10 @@ class Watch:
         """Lets Karmada share replicas out anew where a cluster that is Ready has none and could have."""
         for binding, share in self._shares.values():
             if share and not share.is_fair(self._ready):
-                self._api.request(
-                    "PATCH", self._api.path(binding), failover.sharing_anew(), content_type=MERGE
-                )
+                # Where it fails the cluster goes on to lag, and it is asked for again.
+                with contextlib.suppress(AtollError):
+                    path = self._api.path(binding)
+                    self._api.request("PATCH", path, failover.sharing_anew(), content_type=MERGE)
 
     def delivered(self, lagging: dict[str, list[str]]) -> dict[str, int]:
         """For each cluster, how many objects it runs as written."""
@@ -168,9 +172,8 @@ class Watch:
 
     def _place(self) -> None:
         """Looks where the replicas are, and who could have some."""
-        self._ready = [
-            name for name in self._clusters if delivery.unready(self._api.find(f"{CLUSTERS}/{name}")) is None
-        ]
+        found = {each["metadata"]["name"]: each for each in self._api.request("GET", CLUSTERS)["items"]}
+        self._ready = [name for name in self._clusters if delivery.unready(found.get(name)) is None]
         for values in self._objects:
             wanted = Wanted.of(values, "")
             if placement.moves(wanted.manifest):
