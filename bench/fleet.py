@@ -25,7 +25,7 @@ from bench import policies
 from bench.policies import Manifest
 
 NAME = "fleet"
-_ATOLL = Path(sys.executable).parent / "atoll"
+ATOLL = Path(sys.executable).parent / "atoll"
 _ROOT = Path(__file__).parent.parent
 _MIB = 1 << 20
 
@@ -62,11 +62,11 @@ class Fleet:
     @property
     def up(self) -> list[str | Path]:
         """The command that brings what is declared to all members. It makes no preview."""
-        return [_ATOLL, "up", NAME]
+        return [ATOLL, "up", NAME]
 
     def atoll(self, *words: str, check: bool = True) -> None:
         """Runs another command in it."""
-        command.run([_ATOLL, *words], env=self.variables, cwd=self.clone, check=check)
+        command.run([ATOLL, *words], env=self.variables, cwd=self.clone, check=check)
 
     @property
     def environment(self) -> Environment:

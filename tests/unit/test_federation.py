@@ -107,6 +107,9 @@ def test_a_policy_goes_to_exactly_these_clusters_with_all_replicas():
             ],
             "placement": {
                 "clusterAffinity": {"clusterNames": ["lagoon", "reef"]},
+                "clusterTolerations": [
+                    {"key": "atoll.dev/failed", "operator": "Exists", "effect": "NoExecute"}
+                ],
                 "replicaScheduling": {"replicaSchedulingType": "Duplicated"},
             },
         },

@@ -1,5 +1,6 @@
 """The gate of a propagation: asks each cluster, through the plane, whether it runs what was written."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,23 +9,30 @@ from datetime import timedelta
 from atoll.core import naming
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import AtollError
-from atoll.federation import delivery, placement
+from atoll.federation import delivery, failover, placement
 from atoll.federation.delivery import Wanted
+from atoll.federation.failover import Share
 from atoll.federation.joining import CLUSTERS
 from atoll.host import hearing
 from atoll.kubernetes import Api, ApiError, Kubeconfig
-from atoll.kubernetes.client import LOOK_SECONDS
+from atoll.kubernetes.client import LOOK_SECONDS, MERGE, Manifest
 
 _OUTPUTS = frozenset({"delivered"})
 _READERS = 16
 _SILENT_PATIENCE = timedelta(seconds=15)
 """How long the gate waits for a cluster that does not answer, once all others are served."""
+_SHARE_AGAIN = 2.0
+"""Seconds after which replicas are shared out anew once more: clusters join one after another, and Karmada's times are whole seconds."""
 _FORMER_AFTER = 1.0
 """Seconds after which somebody who lags may still be under an override that nobody declares any more."""
 
 
 class PropagationStatus(Effect):
-    """Done when every cluster runs every object as it was written."""
+    """Done when every cluster runs every object as it was written.
+
+    With `failover` a Deployment is to run in as many clusters that are Ready as it has replicas; where it does not, as
+    after the return of one that failed, its replicas are shared out anew.
+    """
 
     replace_on = frozenset[str]()
     secret_outputs = frozenset[str]()
@@ -36,7 +44,7 @@ class PropagationStatus(Effect):
 
     def changes(self, changed: frozenset[str]) -> frozenset[str]:
         """Other objects or clusters, other counts; so too when it is asked again for one that lagged."""
-        return frozenset() if changed and not changed & {"objects", "clusters"} else _OUTPUTS
+        return frozenset() if changed and not changed & {"objects", "clusters", "failover"} else _OUTPUTS
 
     def stale(self, inputs: Values, outputs: Values) -> str | None:
         """Some cluster was not served when it was asked last."""
@@ -47,13 +55,16 @@ class PropagationStatus(Effect):
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Polls until all clusters are served or the time is over; names those that lag."""
         watch = Watch(inputs)
-        begin, pause, released = time.monotonic(), 0.1, False
+        begin, pause, released, shared = time.monotonic(), 0.1, False, 0.0
         while True:
             lagging = watch.look()
             waited = time.monotonic() - begin
             if lagging and waited > _FORMER_AFTER and not released:
                 watch.release()
                 released = True
+            if waited - shared > _SHARE_AGAIN:
+                watch.share()
+                shared = waited
             if not lagging or context.cancelled.is_set() or waited > inputs["timeoutSeconds"]:
                 break
             if waited > _SILENT_PATIENCE.total_seconds() and set(lagging) <= watch.silent:
@@ -95,11 +106,18 @@ class Watch:
             name: [Wanted.of(values, name) for values in inputs["objects"]] for name in self._clusters
         }
         self._served: set[tuple[str, Wanted]] = set()
+        self._failover = bool(inputs.get("failover"))
+        self._ready: list[str] = []
+        self._shares: dict[str, tuple[Manifest, Share | None]] = {}
         self.silent: set[str] = set()
         self._demand = demand
 
     def look(self) -> dict[str, list[str]]:
         """Asks every cluster that lags; returns what each still lacks."""
+        if self._failover:
+            # A plane that does not answer is told by each cluster's own look.
+            with contextlib.suppress(AtollError):
+                self._place()
         with ThreadPoolExecutor(_READERS) as pool:
             found = dict(zip(self._clusters, pool.map(self._cluster, self._clusters), strict=True))
         return {name: reasons for name, reasons in found.items() if reasons}
@@ -118,6 +136,15 @@ class Watch:
             found = self._api.get(policy)
             if found and (found["metadata"].get("labels") or {}).get(naming.MARK) == naming.PACKAGE:
                 self._api.delete(policy)
+
+    def share(self) -> None:
+        """Lets Karmada share replicas out anew where a cluster that is Ready has none and could have."""
+        for binding, share in self._shares.values():
+            if share and not share.is_fair(self._ready):
+                # Where it fails the cluster goes on to lag, and it is asked for again.
+                with contextlib.suppress(AtollError):
+                    path = self._api.path(binding)
+                    self._api.request("PATCH", path, failover.sharing_anew(), content_type=MERGE)
 
     def delivered(self, lagging: dict[str, list[str]]) -> dict[str, int]:
         """For each cluster, how many objects it runs as written."""
@@ -145,7 +172,21 @@ class Watch:
         (self.silent.add if silent else self.silent.discard)(name)
         return reasons
 
+    def _place(self) -> None:
+        """Looks where the replicas are, and who could have some."""
+        found = {each["metadata"]["name"]: each for each in self._api.request("GET", CLUSTERS)["items"]}
+        self._ready = [name for name in self._clusters if delivery.unready(found.get(name)) is None]
+        for values in self._objects:
+            wanted = Wanted.of(values, "")
+            if placement.moves(wanted.manifest):
+                binding = failover.binding(wanted.manifest)
+                self._shares[wanted.label] = binding, Share.of(self._api.get(binding))
+
     def _object(self, cluster: str, wanted: Wanted) -> str | None:
+        _, share = self._shares.get(wanted.label, (None, None))
+        if share and cluster not in share.clusters:
+            # Its replicas are elsewhere, as they should where this cluster failed or there are fewer than clusters.
+            return None if share.is_fair(self._ready) else f"{wanted.label} has no replicas here"
         try:
             path = self._api.path(wanted.manifest)
         except ApiError as error:

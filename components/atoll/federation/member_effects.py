@@ -7,6 +7,7 @@ from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import AtollError
 from atoll.federation import delivery
 from atoll.federation.joining import CLUSTERS
+from atoll.host import hearing
 from atoll.kubernetes import Api, Kubeconfig
 from atoll.kubernetes.client import LOOK_SECONDS
 
@@ -14,6 +15,8 @@ _LIMIT = timedelta(seconds=45)
 """Karmada's own defaults: a status every 10 s, and Ready once it was well for 30 s."""
 _SILENT_PATIENCE = timedelta(seconds=10)
 """For a member that does not answer: the supervisor restarts a local one that was killed in less."""
+_RETURN = timedelta(seconds=10)
+"""For one that a look finds not Ready though it answers: an API server that was just started anew is Ready again in 6 s."""
 _PAUSE = 0.3
 WELL = "ok"
 """What an API server answers at its probes."""
@@ -54,8 +57,8 @@ class MemberStatus(Effect):
         return Outcome(member, {"ready": True})
 
     def read(self, id: str, inputs: Values, outputs: Values, context: Context) -> Seen | None:  # noqa: A002, ARG002 - the protocol's
-        """Looks once."""
-        return Seen(inputs, {"ready": _unready(_api(inputs), id) is None}) if inputs else None
+        """Looks, and again for a moment at one that answers, which is about to be Ready."""
+        return Seen(inputs, {"ready": _returns(_api(inputs), id, context)}) if inputs else None
 
     def update(self, id: str, inputs: Values, outputs: Values, context: Context) -> Outcome:  # noqa: A002, ARG002 - the protocol's
         """Waits again."""
@@ -71,6 +74,18 @@ def _api(inputs: Values) -> Api:
 
 def _unready(api: Api, member: str) -> str | None:
     return delivery.unready(api.find(f"{CLUSTERS}/{member}"))
+
+
+def _returns(api: Api, member: str, context: Context) -> bool:
+    begin = time.monotonic()
+    while _unready(api, member):
+        waited = time.monotonic() - begin
+        is_over = waited > _RETURN.total_seconds() or context.cancelled.is_set()
+        # The run's own question to it comes first: nobody waits for the look at one that is dead.
+        if is_over or hearing.is_silent(member) or silence_of(api, member):
+            return False
+        context.cancelled.wait(_PAUSE)
+    return True
 
 
 def silence_of(plane: Api, member: str) -> str | None:

@@ -15,6 +15,10 @@ Manifest = dict[str, Any]
 Rule = tuple[Sequence[str], Sequence[Mapping[str, Any]]]
 """(Cluster names, patches); a patch is {op, path, value} as in RFC 6902."""
 _API = "policy.karmada.io/v1alpha1"
+FAILED = f"{naming.PACKAGE}.dev/failed"
+"""The taint of a cluster that is not Ready, by which replicas leave it. Karmada's own ones keep new ones away alone."""
+_MOVE_AFTER_SECONDS = 15
+"""A local API server that was killed is started anew within 7 s and Ready 6 s later: for that nothing is to move."""
 SKIP_AUTO_PROPAGATION = {"namespace.karmada.io/skip-auto-propagation": "true"}
 """Without it Karmada carries every namespace of the plane to every member, whatever the placement says."""
 
@@ -84,13 +88,61 @@ def selector(manifest: Manifest) -> Manifest:
 
 
 def propagation_policy(name: str, resources: Sequence[Manifest], clusters: Sequence[str]) -> Manifest:
-    """One policy for all objects of a propagation, to exactly these clusters, each with all replicas."""
+    """One policy for objects that go to exactly these clusters, each with all replicas, and stay there.
+
+    They bear the taint that is for others' replicas: it is the cluster's, and drives out what does not say so.
+    """
     placement = {
         "clusterAffinity": {"clusterNames": sorted(clusters)},
+        "clusterTolerations": [_toleration()],
         "replicaScheduling": {"replicaSchedulingType": "Duplicated"},
     }
     spec = {"resourceSelectors": [selector(resource) for resource in resources], "placement": placement}
     return _policy("ClusterPropagationPolicy", name, spec)
+
+
+def moves(manifest: Manifest) -> bool:
+    """Whether an object's replicas can run in another cluster.
+
+    Not those of a StatefulSet, whose volumes stay where they are, nor a Job, which would begin anew.
+    """
+    return manifest["kind"] == "Deployment" and str(manifest["apiVersion"]).startswith("apps/")
+
+
+def failover_policy(name: str, resources: Sequence[Manifest], clusters: Sequence[str]) -> Manifest:
+    """One policy for objects whose replicas are shared out equally over those of these clusters that are Ready."""
+    names = sorted(clusters)
+    weights = {"staticWeightList": [{"targetCluster": {"clusterNames": names}, "weight": 1}]}
+    placement = {
+        "clusterAffinity": {"clusterNames": names},
+        "clusterTolerations": [{**_toleration(), "tolerationSeconds": _MOVE_AFTER_SECONDS}],
+        "replicaScheduling": {
+            "replicaSchedulingType": "Divided",
+            "replicaDivisionPreference": "Weighted",
+            "weightPreference": weights,
+        },
+    }
+    spec = {"resourceSelectors": [selector(resource) for resource in resources], "placement": placement}
+    return _policy("ClusterPropagationPolicy", name, spec)
+
+
+def taint_policy(name: str, clusters: Sequence[str]) -> Manifest:
+    """What taints these clusters while they are not Ready: without it Karmada moves nothing."""
+    spec = {
+        "targetClusters": {"clusterNames": sorted(clusters)},
+        "addOnConditions": [_when("False", "Unknown")],
+        "removeOnConditions": [_when("True")],
+        "taints": [{"key": FAILED, "effect": "NoExecute"}],
+    }
+    return _policy("ClusterTaintPolicy", name, spec)
+
+
+def _toleration() -> Manifest:
+    return {"key": FAILED, "operator": "Exists", "effect": "NoExecute"}
+
+
+def _when(*statuses: str) -> Manifest:
+    return {"conditionType": "Ready", "operator": "In", "statusValues": list(statuses)}
 
 
 def disjoint(rules: Sequence[Rule]) -> list[tuple[list[str], list[Mapping[str, Any]]]]:

@@ -1,13 +1,14 @@
 """The component `Propagation`: objects, where they go, what is different there, and the proof of arrival."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
 from atoll.cluster.objects import KubernetesObject
 from atoll.core.component import Component
-from atoll.federation import concealed, placement
+from atoll.core.errors import ArgsError
+from atoll.federation import concealed, failover, placement
 from atoll.federation.control_plane import ControlPlane
 from atoll.federation.resources import PropagationStatus
 from atoll.federation.revised import Revised
@@ -55,6 +56,11 @@ class PropagationArgs(TypedDict):
     """What must be on the plane before its objects can be: a namespace that another propagation brings."""
     timeout_seconds: NotRequired[int]
     """How long the gate waits for all clusters; 60 unless given."""
+    failover: NotRequired[bool]
+    """Whether the replicas of its Deployments are shared out over the clusters, and leave one that fails; false unless given.
+
+    The plane has to be a local one: others do not let what stands on a cluster that fails go.
+    """
 
 
 class Propagation(Component):
@@ -67,7 +73,9 @@ class Propagation(Component):
         super().__init__(name, opts)
         self._plane, self._args = args["control_plane"], args
         objects = Revised.all(args["resources"], args.get("overrides", []))
-        policies = [self._placement(objects), *(self._overrides(each) for each in objects if each.rules)]
+        staying, moving = self._parted(objects)
+        placements = [*self._placement(staying), *self._failover(moving)]
+        policies = [*placements, *(self._overrides(each) for each in objects if each.rules)]
         self._written = self._write(objects, policies)
         self.gate = status = PropagationStatus(
             self.child("status"),
@@ -77,6 +85,7 @@ class Propagation(Component):
                 "objects": [each.expectation for each in objects],
                 "clusters": sorted(args["clusters"]),
                 "timeoutSeconds": args.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS),
+                **({"failover": True} if moving else {}),
             },
             self.options(depends_on=list(self._written.values())),
         )
@@ -88,10 +97,32 @@ class Propagation(Component):
         """The resource of one of its objects, for what must wait for that one and not for all; None for a stranger."""
         return self._written.get(placement.role(dict(manifest)))
 
-    def _placement(self, objects: Sequence[Revised]) -> KubernetesObject:
-        manifests = [each.manifest for each in objects]
-        policy = placement.propagation_policy(self.name, manifests, self._args["clusters"])
-        return KubernetesObject(self.child("placement"), policy, self._on_plane())
+    def _parted(self, objects: Sequence[Revised]) -> tuple[list[Revised], list[Revised]]:
+        """What stays where it is, and what moves from a cluster that fails."""
+        if not self._args.get("failover"):
+            return list(objects), []
+        moving = [each for each in objects if placement.moves(each.manifest)]
+        if problem := failover.problem([each.manifest for each in moving], self._args["clusters"]):
+            raise ArgsError(f"{self.name}: failover: found true; expected {problem}")
+        for each in moving:
+            if failover.sets_replicas(patch for _, patches in each.rules for patch in patches):
+                raise ArgsError(f"{self.name}: failover: {failover.uneven(each.manifest)}")
+        return [each for each in objects if each not in moving], moving
+
+    def _placement(self, staying: Sequence[Revised]) -> Iterator[KubernetesObject]:
+        if staying:
+            manifests = [each.manifest for each in staying]
+            policy = placement.propagation_policy(self.name, manifests, self._args["clusters"])
+            yield KubernetesObject(self.child("placement"), policy, self._on_plane())
+
+    def _failover(self, moving: Sequence[Revised]) -> Iterator[KubernetesObject]:
+        if moving:
+            name, clusters = self.child(failover.FAILOVER), self._args["clusters"]
+            manifests = [each.manifest for each in moving]
+            taint = placement.taint_policy(name, clusters)
+            yield KubernetesObject(self.child("taint"), taint, self._on_plane())
+            policy = placement.failover_policy(name, manifests, clusters)
+            yield KubernetesObject(name, policy, self._on_plane())
 
     def _overrides(self, each: Revised) -> KubernetesObject:
         role = placement.role(each.manifest)

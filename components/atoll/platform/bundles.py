@@ -19,7 +19,7 @@ def resolved(declared: declaration.Bundle, carried: Propagation) -> Bundle:
         carried.clusters,
         carried.overrides,
         carried.timeout,
-        str(declared.conflict_resolution),
+        conflict_resolution=str(declared.conflict_resolution),
     )
 
 

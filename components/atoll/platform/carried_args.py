@@ -21,6 +21,7 @@ def of_propagation(plane: ControlPlane, settings: inventory.Propagation) -> Prop
         clusters=settings.clusters,
         overrides=[_override(rule) for rule in settings.overrides],
         timeout_seconds=int(settings.timeout.total_seconds()),
+        failover=settings.failover,
     )
 
 

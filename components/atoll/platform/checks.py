@@ -6,11 +6,11 @@ from atoll.cluster.local import lean
 from atoll.core import naming
 from atoll.platform import variables
 from atoll.platform.declaration import (
+    Carried,
     Declaration,
     Kms,
     Kubeconfig,
     Override,
-    Propagation,
     PullSecret,
     Release,
     SealedSecret,
@@ -99,7 +99,7 @@ def _unknown(path: Path, found: Iterable[str], known: list[str], what: str) -> I
 
 def _targeted(
     declared: Declaration,
-) -> Iterator[tuple[Path, Propagation | Override | SealedSecret | PullSecret | Release]]:
+) -> Iterator[tuple[Path, Carried | Override | SealedSecret | PullSecret | Release]]:
     """Everything that goes to groups and clusters; an override comes after its propagation."""
     for section, carried in (("propagations", declared.propagations), ("bundles", declared.bundles)):
         for name, propagation in carried.items():

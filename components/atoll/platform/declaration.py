@@ -153,7 +153,7 @@ class Override(Declared):
     patches: list[Patch]
 
 
-class Propagation(Declared):
+class Carried(Declared):
     """Objects and the clusters that they go to."""
 
     resources: list[dict[str, Any]]
@@ -163,7 +163,13 @@ class Propagation(Declared):
     timeout: Duration = timedelta(seconds=60)
 
 
-class Bundle(Propagation):
+class Propagation(Carried):
+    """Objects that Karmada carries one by one; with `failover` the replicas of Deployments leave a cluster that fails."""
+
+    failover: Flag = False
+
+
+class Bundle(Carried):
     """Policies and the clusters that they go to, in one Work for each of these."""
 
     conflict_resolution: Conflicts = ConflictResolution.ABORT

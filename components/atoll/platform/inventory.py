@@ -95,12 +95,16 @@ class Override:
 
 @dataclass(frozen=True)
 class Propagation:
-    """Objects and where they go, by sorted names; what variables make different comes before what is declared."""
+    """Objects and where they go, by sorted names; what variables make different comes before what is declared.
+
+    With `failover` the replicas of its Deployments leave a cluster that fails; a bundle has none.
+    """
 
     resources: tuple[Manifest, ...]
     clusters: tuple[str, ...]
     overrides: tuple[Override, ...] = ()
     timeout: timedelta = timedelta(seconds=60)
+    failover: bool = False
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Resolution:
     them; paths start at the propagation.
     """
 
-    declared: declaration.Propagation
+    declared: declaration.Carried
     groups: Groups
     scopes: Scopes
     findings: list[Finding] = field(default_factory=list)

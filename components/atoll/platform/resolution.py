@@ -1,6 +1,7 @@
 """From a tree to an inventory: every check is made, every problem told, and only a whole inventory comes out. Pure."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from atoll.platform import (
     checks,
     containers,
     declaration,
+    failovers,
     images,
     keys,
     manifests,
@@ -79,7 +81,7 @@ def resolve(root: Node, found: list[Problem], environment: str, project: Path) -
     if groups is not None and all(map(parsed.whole, ("groups", "clusters", "vars"))):
         inventory = _Resolver(root, _whole(parsed), groups, problems).inventory(environment, project)
         brought = inventory.propagations
-        for path, text in workloads.problems(inventory):
+        for path, text in (*workloads.problems(inventory), *failovers.problems(inventory)):
             problems.add(path, text)
         # A namespace may be in one that something was left out of.
         if parsed.whole("propagations") and all(each.resources for each in brought.values()):
@@ -235,7 +237,10 @@ class _Resolver:
             self._problems.add(path, text)
         found = self._carried("propagations", self._declared.propagations, clusters)
         self._refuse_twice(found)
-        return found
+        return {
+            name: replace(each, failover=self._declared.propagations[name].failover)
+            for name, each in found.items()
+        }
 
     def _bundles(
         self, clusters: Mapping[str, Cluster], propagations: Mapping[str, Propagation]
@@ -250,7 +255,7 @@ class _Resolver:
     def _carried(
         self,
         section: str,
-        carried: Mapping[str, declaration.Propagation],
+        carried: Mapping[str, declaration.Carried],
         clusters: Mapping[str, Cluster],
     ) -> dict[str, Propagation]:
         """What goes where of a section, with the variables of each cluster."""

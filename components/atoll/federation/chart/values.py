@@ -22,6 +22,16 @@ _KARMADA = {
 """The programs of Karmada, and the label `app` of each."""
 _KUBERNETES = {"apiServer": "karmada-apiserver", "kubeControllerManager": "kube-controller-manager"}
 """Those of Kubernetes, whose versions the chart pins."""
+_PROBES = {
+    "cluster-status-update-frequency": "5s",
+    "cluster-failure-threshold": "5s",
+    "cluster-success-threshold": "5s",
+}
+"""How Karmada looks at members, each 10 s, 30 s and 30 s by default: one that is gone is shown within 10 s.
+
+A network lies between, so that a second probe has to fail too. One that takes connections and says nothing is shown
+only after some 60 s: the chart gives no variables to this program, and its client's own time limit is 32 s a probe.
+"""
 _HOST = "kubernetes.io/hostname"
 
 
@@ -55,6 +65,7 @@ def _shaped(settings: Settings, digest: str) -> dict[str, Any]:
         }
     for name in _KARMADA:
         found[name]["image"] = {"tag": tag}
+    found["controllerManager"]["extraCommandArgs"] = dict(_PROBES)
     found["apiServer"]["serviceType"] = "LoadBalancer"
     pvc = {"storageClass": settings.storage_class or None, "size": settings.storage_size}
     internal = {"replicaCount": settings.replicas, "storageType": "pvc", "pvc": pvc}
