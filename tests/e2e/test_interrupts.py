@@ -113,11 +113,20 @@ def test_who_holds_an_environment_is_told_and_not_broken_while_it_lives(course):
 
 def test_a_run_that_waits_goes_on_when_the_other_has_ended(course):
     run = _begun(course)
-    second = course.checkout.atoll("up", NAME, "--wait", "5m")
+    (engine,) = looking.workers(course.checkout.environment(NAME).folder)["pulumi"]
+    engine.suspend()
+    try:
+        second = course.checkout.start("up", NAME, "--wait", "5m")
+        waiting = f"waiting: environment {NAME}: found `atoll up` at work (pid {run.pid} of "
+        said = next((line for line in second.stdout if waiting in line), None)
+    finally:
+        engine.resume()
 
+    assert said
     assert run.wait(60) == Exit.DONE
     run.communicate()
-    assert f"waiting: environment {NAME}: found `atoll up` at work (pid {run.pid} of " in second.stdout
+    second.communicate()
+    assert second.returncode == Exit.DONE
 
 
 @pytest.mark.parametrize(("host", "code"), [("", Exit.DONE), ("elsewhere", Exit.REFUSED)])

@@ -42,6 +42,28 @@ def test_a_second_run_and_a_preview_and_a_refresh_find_nothing_to_do(up):
     checkout.shell("test", "pulumi preview --expect-no-changes --non-interactive")
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("print(5 / 0)", ["Program failed with an unhandled exception", "__main__.py", "ZeroDivisionError"]),
+        ("raise pulumi.RunError('found rain; expected sun')", ["found rain; expected sun"]),
+        ("import nowhere", ["ModuleNotFoundError: No module named 'nowhere'"]),
+    ],
+)
+def test_a_program_that_fails_is_told_with_its_reason_once(up, line, told):
+    checkout, _ = up
+    main = checkout.folder / "__main__.py"
+    before = main.read_text()
+    main.write_text(f"{before}\nprint('on the way')\n{line}\n")
+    try:
+        report = checkout.report("up", "test", "--check", code=Exit.FAILED)
+    finally:
+        main.write_text(before)
+
+    (problem,) = report["problems"]
+    assert [words for words in told if words not in problem["text"]] == []
+
+
 def test_the_working_tree_is_as_clean_as_before(up):
     checkout, _ = up
 

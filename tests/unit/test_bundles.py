@@ -1,15 +1,22 @@
 """The Works of a bundle, from what its delivery was told."""
 
+import http.server
+import json
+import threading
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atoll.core.effect import Context
 from atoll.core.errors import ArgsError
 from atoll.federation import bundle_effects, works
 from atoll.federation.bundle_effects import BundleDelivery
 from atoll.federation.delivery import REVISION, named
 from atoll.federation.work_effects import Served
 from atoll.federation.works import Bundle
+from atoll.kubernetes import Kubeconfig
 from harness import bundles
 
 NAMES = st.sampled_from(["one", "two", "three", "four"])
@@ -206,3 +213,34 @@ def test_another_way_in_changes_nothing_in_the_members():
 
     assert delivery.changes(frozenset({"access", "timeoutSeconds"})) == frozenset()
     assert delivery.changes(frozenset({"manifests"})) == delivery.changes(frozenset()) == delivery.outputs
+
+
+class _Plane(http.server.BaseHTTPRequestHandler):
+    """One whose store of Works is made at the second question for them."""
+
+    asked = 0
+
+    def do_GET(self):
+        code = 200
+        told: dict[str, Any] = {"resources": [{"name": "works", "kind": "Work", "namespaced": True}]}
+        if self.path.partition("?")[0].endswith("/works"):
+            type(self).asked += 1
+            code, told = (429, {"message": "storage is (re)initializing"}) if self.asked < 2 else (200, {})
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write(json.dumps(told).encode())
+
+    def log_message(self, *_words):
+        pass
+
+
+def test_a_plane_that_has_just_begun_is_asked_again():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Plane) as plane:
+        threading.Thread(target=plane.serve_forever, args=(0.01,), daemon=True).start()
+        access = Kubeconfig(f"http://127.0.0.1:{plane.server_port}").text()
+        inputs = bundles.inputs([bundles.config("one", "fleet")], [], name="guard", access=access)
+
+        done = BundleDelivery().create("guard", inputs, Context())
+        plane.shutdown()
+
+    assert (done.problems, done.outputs["delivered"], _Plane.asked) == ((), {}, 2)

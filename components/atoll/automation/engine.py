@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -20,6 +21,9 @@ from atoll.core import command, files
 from atoll.core.errors import AtollError, LockedError, UnavailableError, quoted
 from atoll.host import Environment, limits, remains
 
+_RUN_A_PROGRAM = frozenset({"up", "preview"})
+_PROGRAM = "atoll.provider.program"
+"""What runs it. Named and not imported: it loads what a command has no use for."""
 _LIMIT = timedelta(minutes=5)
 _OPTIONS = ("--non-interactive", "--suppress-outputs", "--parallel", "32")
 _FOLDER = "file:"
@@ -332,16 +336,31 @@ class Engine:
             except LockedError as error:
                 self._turn.wait(error)
 
+    @contextlib.contextmanager
+    def _program_of(
+        self, words: Sequence[str], folder: Path, traced: Mapping[str, str]
+    ) -> Iterator[Sequence[str]]:
+        """What runs the program, where one is run, ready before the engine needs it; gives the engine's options for it."""
+        # To a trace belongs what the program does, of which the engine's own host tells it.
+        if words[0] not in _RUN_A_PROGRAM or traced:
+            yield ()
+            return
+        project, address = self._environment.project, f"unix:{folder / 'p'}"
+        argv = [sys.executable, "-I", "-m", _PROGRAM, address, str(project)]
+        with command.serving(argv, env=self._variables, cwd=project):
+            yield "--client", address
+
     def _operated(
         self, words: Sequence[str], listen: Listener, reader: Reader, spoken: list[str], *, preview: bool
     ) -> int:
         with (
             tempfile.TemporaryDirectory(dir=self._environment.folder, prefix=EVENTS) as folder,
             tracing.engine(f"pulumi {words[0]}", Path(folder)) as traced,
+            self._program_of(words, Path(folder), traced.variables) as client,
         ):
             log = Path(folder) / "events"
             log.touch(mode=0o600)
-            options = [*_OPTIONS, *traced.options, "--event-log", str(log)]
+            options = [*_OPTIONS, *client, *traced.options, "--event-log", str(log)]
             group = command.Group(
                 [*self._first, self._program, *words, *options],
                 env={**self._variables, **traced.variables},

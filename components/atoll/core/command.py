@@ -15,6 +15,8 @@ from pathlib import Path
 from atoll.core import redaction
 from atoll.core.errors import CommandError, UnavailableError
 
+READY = "ready"
+"""What a program prints once it serves."""
 _TAIL = 2000
 _LOOK = 0.2
 """Seconds between two looks at whether a program should end."""
@@ -134,6 +136,28 @@ def failure(argv: Sequence[str], code: int, output: str) -> CommandError:
     return CommandError(
         f"{Path(argv[0]).name}: exit code {code}; expected 0: {line}", argv=shown, code=code, output=last
     )
+
+
+@contextlib.contextmanager
+def serving(argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path) -> Iterator[None]:
+    """A program that serves until the block ends: it prints `ready` once it does, and ends when its input does.
+
+    Raises:
+        CommandError: it ended before; the text has its last words.
+    """
+    words = [str(word) for word in argv]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        words, env=dict(env), cwd=cwd, text=True, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+    ) as process:
+        try:
+            assert process.stdout is not None  # noqa: S101 - asked for above
+            if process.stdout.readline() != f"{READY}\n":
+                _, said = process.communicate()
+                raise failure(words, process.returncode, said)
+            yield
+        finally:
+            process.kill()
 
 
 class Group:

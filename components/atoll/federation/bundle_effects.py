@@ -20,6 +20,8 @@ _MOST_THREADS = 32
 _TOLD = 20
 """Objects of one cluster that are named."""
 _LEAVE_SECONDS = 60.0
+_PLANE_PATIENCE = 15.0
+"""Seconds for which a plane is asked again that cannot list Works: it has just begun, and makes room for them."""
 _MOST_BYTES = 1_000_000
 """etcd takes requests of 1.5 MiB (`--max-request-bytes`), and Karmada adds marks to each object."""
 
@@ -68,7 +70,7 @@ class BundleDelivery(Effect):
         """Writes the Works that are not as wanted, takes those of former clusters away, and waits for each member."""
         bundle, plane = Bundle(inputs), _plane(inputs)
         seconds = float(inputs["timeoutSeconds"])
-        there = {works.cluster_of(each): each for each in _works(plane, bundle)}
+        there = {works.cluster_of(each): each for each in _works(plane, bundle, context)}
         former = [work for cluster, work in there.items() if cluster not in bundle.clusters]
         with ThreadPoolExecutor(_MOST_THREADS) as pool:
             served = {
@@ -104,7 +106,7 @@ class BundleDelivery(Effect):
         """Deletes all Works, and waits until Karmada took what they carried from the members that answer."""
         bundle, plane = Bundle(inputs), _plane(inputs)
         with ThreadPoolExecutor(_MOST_THREADS) as pool:
-            left = _withdrawn(pool, (plane, bundle), _works(plane, bundle), context)
+            left = _withdrawn(pool, (plane, bundle), _works(plane, bundle, context), context)
             _report(left, context)
         _told(bundle, left, context)
 
@@ -183,6 +185,7 @@ def _plane(inputs: Mapping[str, Any]) -> Api:
     return Api(Kubeconfig.read(inputs["access"]))
 
 
-def _works(plane: Api, bundle: Bundle) -> list[Manifest]:
+def _works(plane: Api, bundle: Bundle, context: Context) -> list[Manifest]:
     """The Works of a bundle, whichever members they are for."""
-    return plane.items(works.API, "Work", **bundle.selector)
+    patient = plane.patiently(_PLANE_PATIENCE, context.cancelled)
+    return patient.items(works.API, "Work", **bundle.selector)
