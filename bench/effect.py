@@ -1,9 +1,9 @@
 """From write to effect, change after change: one policy, and one rule of RBAC, on many clusters.
 
-Run: .venv/bin/python -m bench.effect [COUNT [CHANGES]]
+Run: .venv/bin/python -m bench.effect [COUNT [CHANGES [WAY ...]]]
 
 A change of either kind goes to all clusters, as a bundle and by the bare process that keeps its connections, one after the
-other. Printed are the seconds from the write until a cluster has it (for RBAC: until it answers otherwise), over all
+other; a WAY is how the names of those begin that are measured. Printed are the seconds from the write until a cluster has it (for RBAC: until it answers otherwise), over all
 clusters and changes.
 """
 
@@ -45,13 +45,14 @@ def line(way: Way, kind: str, found: Sequence[Measured]) -> str:
 
 
 def main(words: Sequence[str]) -> None:
-    """Prints a line for each way and kind; `words` are the number of clusters and that of changes."""
+    """Prints a line for each way and kind; `words` are the number of clusters, that of changes, ways."""
     given = [int(word) for word in words[:2]]
     count, changes = [*given, *(_COUNT, _CHANGES)[len(given) :]]
     with fleet.made(count) as ground:
         ground.declare([])
         fleet.timed(ground.up, ground)
-        for way in ways.resident(ground):
+        chosen = tuple(words[2:]) or ("",)
+        for way in (each for each in ways.resident(ground) if each.name.startswith(chosen)):
             found = list(measured(ground, way, changes))
             for kind in KINDS:
                 print(line(way, kind, found), flush=True)
