@@ -1,17 +1,21 @@
 """What a lean member costs: seconds and memory for each that is added. `python -m bench.growth [COUNT ...]`.
 
-Members join the same fleet, step by step; Karmada is the same process all the time. Programs must be built.
+Members join the same fleet, step by step; Karmada is the same process all the time. Programs must be built. The result is
+bench/growth.json; `python -m bench.table` writes it into README.
 """
 
 import itertools
+import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from atoll.cluster.local import lean
 from bench import fleet
 
+RESULT = Path(__file__).parent / "growth.json"
 _COUNTS = (1, 4, 8, 17, 32)
 _SETTLE = 10
 """Seconds after which memory is looked at: a server that just began has more than it keeps."""
@@ -52,13 +56,16 @@ def _row(ground: fleet.Fleet, count: int, added: int, seconds: float) -> Row:
 
 def main() -> None:
     """Prints one line for each number of members."""
+    found = []
     print("members  added  up: s  s/added  member RSS  member PSS  store RSS  plane RSS (MiB)")
     for row in rows([int(word) for word in sys.argv[1:]] or _COUNTS):
+        found.append(asdict(row))
         print(
             f"{row.members:7} {row.added:6} {row.seconds:6.1f} {row.seconds / row.added:8.2f} {row.member_rss:11.0f} "
             f"{row.member_pss:11.0f} {row.store_rss:10.0f} {row.plane_rss:10.0f}",
             flush=True,
         )
+    RESULT.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

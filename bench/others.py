@@ -1,4 +1,4 @@
-"""The Python packages that Atoll is compared with, in a virtual environment of their own in the tools' cache."""
+"""The Python packages that Atoll is compared with, and those that draw, in virtual environments of their own in the tools' cache."""
 
 import hashlib
 import shutil
@@ -9,16 +9,18 @@ from pathlib import Path
 from atoll.core import command, files
 from atoll.toolchain import cache
 
-_LOCK = Path(__file__).parent / "requirements.txt"
+COMPARED, DRAWING = "requirements.txt", "charts.txt"
+"""Locks, beside this file."""
 _LIMIT = timedelta(minutes=20)
 """Ansible has some ten thousand files."""
 _READY = "ready"
 
 
-def python() -> Path:
-    """Its interpreter; made, or made anew, where the lock asks for it."""
+def python(lock: str = COMPARED) -> Path:
+    """The interpreter of those that a lock names; made, or made anew, where it asks for it."""
+    locked = Path(__file__).parent / lock
     base = files.folder(cache.folder() / "bench")
-    folder = base / hashlib.sha256(_LOCK.read_bytes()).hexdigest()[:12]
+    folder = base / hashlib.sha256(locked.read_bytes()).hexdigest()[:12]
     found = folder / "bin" / "python"
     with files.locked(base / "lock"):
         if not (folder / _READY).exists():
@@ -33,6 +35,6 @@ def python() -> Path:
                 "--quiet",
                 "--disable-pip-version-check",
             ]
-            command.run([*install, "--require-hashes", "-r", _LOCK], timeout=_LIMIT)
+            command.run([*install, "--require-hashes", "-r", locked], timeout=_LIMIT)
             (folder / _READY).touch()
     return found

@@ -1,15 +1,18 @@
-"""What `bench.sync` measured, as a table in README between its marks: `python -m bench.table`."""
+"""What `bench.sync` and `bench.growth` measured, as tables in README between their marks, and as charts: `python -m bench.table`."""
 
 import json
 import statistics
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench import sync
+from atoll.core import command
+from bench import growth, others, sync
 
-_README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- bench.sync: begin -->", "<!-- bench.sync: end -->"
+_HERE = Path(__file__).parent
+_README = _HERE.parent / "README.md"
+_MARK = "<!-- bench.{}: {} -->"
 CHANGES = ("first", "unchanged", "changed", "one policy", "one RBAC change")
 _P50, _P95 = 50, 95
 
@@ -23,17 +26,36 @@ def text(result: Mapping[str, Any]) -> str:
     return "\n".join([*_above(result), "", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
-def placed(readme: str, table: str) -> str:
-    """A text with the table between its marks.
+def grown(rows: Iterable[Mapping[str, float]]) -> str:
+    """The table of what each member more costs."""
+    columns = {
+        "members": ("members", "{:.0f}"),
+        "`up` that added the last ones: s": ("seconds", "{:.1f}"),
+        "s for each added": ("each", "{:.2f}"),
+        "a member: MiB resident": ("member_rss", "{:.0f}"),
+        "but for what it shares": ("member_pss", "{:.0f}"),
+        "their store": ("store_rss", "{:.0f}"),
+        "the plane": ("plane_rss", "{:.0f}"),
+    }
+    lines = [list(columns), ["---"] * len(columns)]
+    for row in rows:
+        told = {**row, "each": row["seconds"] / row["added"]}
+        lines.append([form.format(told[key]) for key, form in columns.values()])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def placed(readme: str, name: str, table: str) -> str:
+    """A text with a table between the marks of a name.
 
     Raises:
         ValueError: it has no marks.
     """
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"found no {BEGIN} and {END}; expected both")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+    begin, end = (_MARK.format(name, word) for word in ("begin", "end"))
+    before, first, rest = readme.partition(begin)
+    _, last, after = rest.partition(end)
+    if not (first and last):
+        raise ValueError(f"found no {begin} and {end}; expected both")
+    return f"{before}{begin}\n{table}\n{end}{after}"
 
 
 def percentile(values: Iterable[float], percent: int) -> float:
@@ -73,10 +95,68 @@ def _cell(found: Iterable[Mapping[str, Any]], way: str, change: str) -> str:
     return f"{seconds:.2f}{heard}; {client:.1f} + {servers:.1f}{' failed' if failed else ''}"
 
 
+def _compared(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What each way took for each change, to be drawn."""
+    found: list[Mapping[str, Any]] = result["measured"]
+    series = {
+        way: {
+            change: statistics.median(seconds)
+            for change in CHANGES
+            if (
+                seconds := [
+                    each["seconds"] for each in found if (each["way"], each["change"]) == (way, change)
+                ]
+            )
+        }
+        for way in _ways(found)
+    }
+    title = f"Twenty policies to {result['clusters']} clusters, {result['date']}"
+    return {"kind": "bars", "title": title, "y": "seconds of the command", "series": series}
+
+
+def _growing(rows: Iterable[Mapping[str, float]]) -> dict[str, Any]:
+    """What a member more took, against what one took in the first step, to be drawn."""
+    told = [{**row, "each": row["seconds"] / row["added"]} for row in rows]
+    names = {
+        "each": "seconds for each added",
+        "member_rss": "memory of a member",
+        "store_each": "its part of the store",
+    }
+    for row in told:
+        row["store_each"] = row["store_rss"] / row["members"]
+    series = {
+        name: {f"{row['members']:.0f}": row[key] / told[0][key] for row in told}
+        for key, name in names.items()
+    }
+    return {
+        "kind": "lines",
+        "title": "A member more",
+        "x": "members",
+        "y": "against the first step",
+        "series": series,
+    }
+
+
+def _drawn(name: str, drawing: dict[str, Any]) -> str:
+    """Draws it beside this file; returns how README shows it."""
+    image = _HERE / f"{name}.svg"
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({**drawing, "out": str(image)}, file)
+        file.flush()
+        command.run([others.python(others.DRAWING), _HERE / "drawn.py", file.name])
+    return f"![{drawing['title']}](bench/{image.name})"
+
+
 def main() -> None:
-    """Writes it."""
-    table = text(json.loads(sync.RESULT.read_text()))
-    _README.write_text(placed(_README.read_text(), table))
+    """Writes what there is."""
+    for name, result, told, drawing in (
+        ("sync", sync.RESULT, text, _compared),
+        ("growth", growth.RESULT, grown, _growing),
+    ):
+        if result.exists():
+            found = json.loads(result.read_text())
+            shown = f"{_drawn(name, drawing(found))}\n\n{told(found)}"
+            _README.write_text(placed(_README.read_text(), name, shown))
 
 
 if __name__ == "__main__":

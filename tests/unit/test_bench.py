@@ -65,8 +65,19 @@ def test_a_percentile_is_a_value_that_was_measured(percent, expected):
 
 
 def test_the_table_takes_the_place_of_the_one_before():
-    readme = f"a\n{table.BEGIN}\nold\n{table.END}\nb\n"
+    begin, end = "<!-- bench.sync: begin -->", "<!-- bench.sync: end -->"
+    readme = f"a\n{begin}\nold\n{end}\nb\n"
 
-    assert table.placed(readme, "new") == f"a\n{table.BEGIN}\nnew\n{table.END}\nb\n"
+    assert table.placed(readme, "sync", "new") == f"a\n{begin}\nnew\n{end}\nb\n"
     with pytest.raises(ValueError, match="found no"):
-        table.placed("a", "new")
+        table.placed("a", "sync", "new")
+
+
+def test_a_member_more_is_told_by_what_each_one_took():
+    row = {"seconds": 8.0, "member_rss": 230.0, "member_pss": 150.0, "store_rss": 90.0, "plane_rss": 800.0}
+    lines = table.grown([{"members": 4, "added": 4, **row}, {"members": 8, "added": 4, **row}]).splitlines()
+
+    assert lines[2:] == [
+        "| 4 | 8.0 | 2.00 | 230 | 150 | 90 | 800 |",
+        "| 8 | 8.0 | 2.00 | 230 | 150 | 90 | 800 |",
+    ]
