@@ -98,10 +98,10 @@ def workers(folder: Path) -> dict[str, list[psutil.Process]]:
 
 
 _ROLES = (
+    (re.compile(r"^atoll\.provider\.program$|/pulumi-language-python-exec$"), "program"),
     # A plugin is known by its module or, before its launcher has become that, by its launcher.
     (re.compile(r"^atoll\.provider\.(\w+)|/pulumi-resource-(\w+)$"), "plugin-{}"),
     (re.compile(r"/pulumi-language-python$"), "language-host"),
-    (re.compile(r"/pulumi-language-python-exec$"), "program"),
     # Typed by hand, it has no folder.
     (re.compile(r"(?:^|/)pulumi$"), "pulumi"),
 )

@@ -292,6 +292,16 @@ def test_logins_come_from_where_the_provider_says(tmp_path):
     )
 
 
+def test_a_login_is_asked_for_when_it_is_needed(tmp_path):
+    path = tmp_path / "config.json"
+    found = _read({"address": "r.example.com", "configFile": str(path)})
+
+    # Its registry was made after the provider was configured.
+    path.write_text(json.dumps({"auths": {"r.example.com": {"auth": "dTpw"}}}))
+
+    assert found.login("r.example.com").user == "u"
+
+
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [

@@ -346,7 +346,7 @@ class Engine:
             yield ()
             return
         project, address = self._environment.project, f"unix:{folder / 'p'}"
-        argv = [sys.executable, "-I", "-m", _PROGRAM, address, str(project)]
+        argv = [sys.executable, "-P", "-m", _PROGRAM, address, str(project)]
         with command.serving(argv, env=self._variables, cwd=project):
             yield "--client", address
 

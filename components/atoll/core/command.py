@@ -157,7 +157,9 @@ def serving(argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path) ->
                 raise failure(words, process.returncode, said)
             yield
         finally:
-            process.kill()
+            # With what it runs.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 class Group:

@@ -10,7 +10,6 @@ Source: pulumi/pulumi, proto/pulumi/language.proto; sdk/python/lib/pulumi/automa
 
 import gc
 import importlib
-import io
 import os
 import runpy
 import sys
@@ -45,9 +44,9 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc] # untyped
         return grpc.unary_unary_rpc_method_handler(self._run) if call == "Run" else None
 
     def _run(self, request: bytes, context: Any) -> bytes:
-        from pulumi.runtime.proto import language_pb2  # noqa: PLC0415 - it loads while others ask
-
         runtime = self._runtime.result()
+        from pulumi.runtime.proto import language_pb2  # noqa: PLC0415 - it is loaded by now
+
         answer = runtime.Run(language_pb2.RunRequest.FromString(request), context)
         # It was told already, in its own words: the engine has none to add.
         answer.bail = bool(answer.error)
@@ -55,22 +54,9 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc] # untyped
         return told
 
 
-class _Lines(io.TextIOBase):
-    """What a program prints, told to the engine line by line."""
-
-    def __init__(self) -> None:
-        self._rest = ""
-
-    def write(self, text: str) -> int:
-        *lines, self._rest = (self._rest + text).split("\n")
-        for line in filter(None, lines):
-            importlib.import_module("pulumi").log.info(line)
-        return len(text)
-
-
 def _program(folder: str) -> None:
     """Runs it; an error that is nobody's is told with where it came from."""
-    from pulumi import RunError  # noqa: PLC0415 - it loads while others ask
+    from pulumi import RunError  # noqa: PLC0415 - it is loaded by now
 
     try:
         runpy.run_path(folder, run_name="__main__")
@@ -88,11 +74,10 @@ def _load(folder: str) -> Any:
 
 
 def _quiet() -> None:
-    """Lets nothing out but by the engine: nobody reads what was a pipe to the command."""
+    """Lets nothing out but by the engine: what a program prints `atoll` never showed, and nobody reads the pipe."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
-        os.dup2(nowhere, stream)
-    sys.stdout = sys.stderr = _Lines()
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
 
 
 def main(address: str, folder: str) -> None:

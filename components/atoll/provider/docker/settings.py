@@ -4,8 +4,9 @@ Source: the `Provider` resource of the package docker 5.2, and the variables tha
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +41,21 @@ class Tls:
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the engine is, and how its registries let in: {address: login}.
+    """Where the engine is, and who tells how its registries let in: {address: call}.
 
+    Logins are asked for as they are needed: what tells them may still be made when a provider is configured.
     `known` is false in a preview in which another resource has yet to make one of them.
     """
 
     host: str = _HOST
     tls: Tls = Tls()
-    logins: Mapping[str, Login] = field(default_factory=dict)
+    logins: Mapping[str, Callable[[], Login]] = field(default_factory=dict, repr=False)
     known: bool = True
 
     def login(self, address: str) -> Login:
         """How a registry is logged in to; nobody's login where none was given."""
-        return self.logins.get(address) or Login(address, "", "")
+        asked = self.logins.get(address)
+        return asked() if asked else Login(address, "", "")
 
 
 def read(variables: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
@@ -133,27 +136,33 @@ def _address(entry: Mapping[str, Any]) -> str:
     return references.HUB if host in {"index.docker.io", "docker.io", "registry.hub.docker.com"} else host
 
 
-def _logins(given: Any, environment: Mapping[str, str]) -> dict[str, Login]:
-    trust = authorities(environment)
-    found = {}
+def _logins(given: Any, environment: Mapping[str, str]) -> dict[str, Callable[[], Login]]:
+    found: dict[str, Callable[[], Login]] = {}
     for each in _entries(given):
-        address = _address(each)
-        user, password = ("", "") if each.get("authDisabled") else _named(address, each, environment)
-        found[address] = Login(address, user, password, trust)
+        address, content = _address(each), each.get("configFileContent")
+        config = auth.AuthConfig(_parsed(content)) if content else None
+        found[address] = partial(_login, address, each, config, environment)
     return found
 
 
-def _named(address: str, entry: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[str, str]:
+def _login(
+    address: str, entry: Mapping[str, Any], config: auth.AuthConfig | None, environment: Mapping[str, str]
+) -> Login:
+    disabled = entry.get("authDisabled")
+    user, password = ("", "") if disabled else _named(address, entry, config, environment)
+    return Login(address, user, password, authorities(environment))
+
+
+def _named(
+    address: str, entry: Mapping[str, Any], config: auth.AuthConfig | None, environment: Mapping[str, str]
+) -> tuple[str, str]:
     """User and password: of a configuration of Docker's where one is named, else as they are given.
 
     A configuration goes before a password, as in the official plugin.
     """
-    config = None
-    if content := entry.get("configFileContent"):
-        config = auth.AuthConfig(_parsed(content))
-    elif path := entry.get("configFile"):
+    if config is None and (path := entry.get("configFile")):
         config = auth.load_config(str(Path(path).expanduser()))
-    elif user := entry.get("username") or environment.get("DOCKER_REGISTRY_USER"):
+    elif config is None and (user := entry.get("username") or environment.get("DOCKER_REGISTRY_USER")):
         return str(user), str(entry.get("password") or environment.get("DOCKER_REGISTRY_PASS") or "")
     found = docker_logins.login(address, config=config)
     return found.user, found.password
