@@ -18,11 +18,13 @@ from atoll.kubernetes.client import LOOK_SECONDS, MERGE, Manifest
 _FIRST_PAUSE, _LAST_PAUSE = 0.2, 0.5
 _SILENT_PATIENCE = timedelta(seconds=15)
 """How long a member that does not answer is waited for."""
+_RIGHTS_PATIENCE = timedelta(seconds=40)
+"""For one that answers that nobody may ask: Karmada gives whoever asks through it his rights there after the member joined."""
 _ASKED_AFTER = timedelta(seconds=0.5)
 """Karmada has this long for its first try before it is asked what is wrong."""
 _RESENT_AFTER = timedelta(seconds=10)
 """After this long without what was written, Karmada is made to try again: it gives up a write that a frozen member took."""
-_NOT_FOUND, _CONFLICT = 404, 409
+_FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
 
 
 @dataclass
@@ -46,6 +48,7 @@ class MemberWork:
         self._sight = Sight(plane, bundle, member)
         self._joined, self._written, self._settled = work is not None, False, False
         self._sent = float("-inf")
+        self._patience = _SILENT_PATIENCE
         self._left: list[Manifest] = []
         self._refused: dict[Wanted, str] = {}
 
@@ -55,7 +58,7 @@ class MemberWork:
         while True:
             found = self._round()
             waited = time.monotonic() - begin
-            limit = min(seconds, _SILENT_PATIENCE.total_seconds()) if found.silence else seconds
+            limit = min(seconds, self._patience.total_seconds()) if found.silence else seconds
             if self._settled or waited > limit or context.cancelled.wait(pause):
                 return found if self._settled or found.silence else self._round(whole=True)
             pause = min(pause * 1.5, _LAST_PAUSE)
@@ -76,6 +79,8 @@ class MemberWork:
                 self._take_away()
         except AtollError as error:
             problem = f"cannot be asked: {quoted(error)}"
+            is_refused = isinstance(error, ApiError) and error.code == _FORBIDDEN
+            self._patience = _RIGHTS_PATIENCE if is_refused else _SILENT_PATIENCE
             return Served(self._sight.delivered, silence=problem, leaving=self._leaving)
         self._settled = not pending and not self._left
         lacking = {
