@@ -38,11 +38,11 @@ def lines(axes: Any, series: dict[str, dict[str, float]]) -> None:
 
 def draw(drawing: dict[str, Any]) -> None:
     """Writes one."""
-    figure, axes = plt.subplots(figsize=(8, 4))
+    figure, axes = plt.subplots(figsize=(8, 4.6))
     {"bars": bars, "lines": lines}[drawing["kind"]](axes, drawing["series"])
     axes.set(title=drawing["title"], xlabel=drawing.get("x", ""), ylabel=drawing["y"])
     axes.grid(axis="y", linewidth=0.3)
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
     figure.tight_layout()
     figure.savefig(drawing["out"], metadata={"Date": None, "Creator": None})
     plt.close(figure)

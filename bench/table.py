@@ -29,7 +29,7 @@ def text(result: Mapping[str, Any]) -> str:
 def grown(rows: Iterable[Mapping[str, float]]) -> str:
     """The table of what each member more costs."""
     columns = {
-        "members": ("members", "{:.0f}"),
+        "fleet": ("members", "{:.0f} members"),
         "`up` that added the last ones: s": ("seconds", "{:.1f}"),
         "s for each added": ("each", "{:.2f}"),
         "a member: MiB resident": ("member_rss", "{:.0f}"),

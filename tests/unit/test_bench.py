@@ -78,6 +78,6 @@ def test_a_member_more_is_told_by_what_each_one_took():
     lines = table.grown([{"members": 4, "added": 4, **row}, {"members": 8, "added": 4, **row}]).splitlines()
 
     assert lines[2:] == [
-        "| 4 | 8.0 | 2.00 | 230 | 150 | 90 | 800 |",
-        "| 8 | 8.0 | 2.00 | 230 | 150 | 90 | 800 |",
+        "| 4 members | 8.0 | 2.00 | 230 | 150 | 90 | 800 |",
+        "| 8 members | 8.0 | 2.00 | 230 | 150 | 90 | 800 |",
     ]
