@@ -3,22 +3,20 @@
 Run: .venv/bin/python -m bench.effect [COUNT [CHANGES [WAY ...]]]
 
 A change of either kind goes to all clusters, as a bundle and by the bare process that keeps its connections, one after the
-other; a WAY is how the names of those begin that are measured. Printed are the seconds from the write until a cluster has it (for RBAC: until it answers otherwise), over all
-clusters and changes.
+other; a WAY is how the names of those begin that are measured. Printed are the seconds from the write until a cluster
+has it (for RBAC: until it answers otherwise), over all clusters and changes.
 """
 
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
 
-from bench import fleet, ways
+from bench import fleet, policies, ways
 from bench.policies import Revision
 from bench.sync import Measured, Run
 from bench.ways import Way
 
 _COUNT, _CHANGES = 17, 100
-_PORTS = 5
-"""As many values has the policy that changes."""
 KINDS = ("one policy", "one RBAC change")
 
 
@@ -28,7 +26,11 @@ def measured(ground: fleet.Fleet, way: Way, changes: int) -> Iterator[Measured]:
     yield run.step(0, way, "first", None, old)
     for number in range(1, changes + 1):
         for kind in KINDS:
-            new = old.with_policy(1 + number % _PORTS) if kind == KINDS[0] else old.with_rule(f"r{number}")
+            new = (
+                old.with_policy(1 + number % policies.PORTS)
+                if kind == KINDS[0]
+                else old.with_rule(f"r{number}")
+            )
             yield run.step(number, way, kind, old, new)
             old = new
 

@@ -39,8 +39,6 @@ _DELAY = 0.2
 _LIMIT = 120.0
 _SETTLE = 5.0
 """Seconds after which Karmada's caches are at rest again."""
-_PORTS = 5
-"""One policy says one of so many ports in turn (`policies._network`)."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Ground:
         self._member = Api(Kubeconfig.read(fleet.kubeconfig(self.victim).read_text()))
         self._python = others.python()
         self._targets = {each["name"]: each for each in json.loads(fleet.targets().read_text())}
-        self._revisions = map(Revision(0).with_policy, itertools.cycle(range(1, _PORTS + 1)))
+        self._revisions = map(Revision(0).with_policy, itertools.cycle(range(1, policies.PORTS + 1)))
         self._before = Revision(0)
 
     @property

@@ -19,6 +19,8 @@ _PLURALS = {
     "NetworkPolicy": "networkpolicies",
     "ResourceQuota": "resourcequotas",
 }
+PORTS = 5
+"""The one policy that changes alone says one of so many ports in turn: 10,000 apart, they end where ports do."""
 FIELDS = ("rules", "subjects", "roleRef", "spec", "data")
 """What an object says; the rest is the server's, or says who wrote it."""
 

@@ -19,7 +19,8 @@ class Sight:
         self.plane, self.bundle, self.member = plane, bundle, member
         self._copies = dict(zip(bundle.wanted(member), bundle.copies(member), strict=True))
         self._served: set[Wanted] = set()
-        self._fresh: frozenset[Wanted] = frozenset()
+        self._fresh: set[tuple[str, str]] = set()
+        """The kinds, (version, kind), of what is to become another one."""
         self._trial = Trial(plane, member)
 
     @property
@@ -30,9 +31,11 @@ class Sight:
     def expect(self, work: Manifest | None) -> None:
         """Learns what is to become another one, by the Work as it was: that is looked at first."""
         before = {works.identity(each): delivery.revision(each) for each in works.manifests(work)}
-        self._fresh = frozenset(
-            each for each in self._copies if before.get(works.identity(each.manifest)) != each.revision
-        )
+        self._fresh = {
+            (each.api_version, each.kind)
+            for each in self._copies
+            if before.get(works.identity(each.manifest)) != each.revision
+        }
 
     def lags(self, *, whole: bool = True) -> dict[Wanted, str]:
         """Each object that is not as it is written, and why: one list for each kind in place of a request for each object.
@@ -48,8 +51,7 @@ class Sight:
         for each in reversed(self._copies):
             if each not in self._served:
                 kinds.setdefault((each.api_version, each.kind), []).append(each)
-        fresh = {(each.api_version, each.kind) for each in self._fresh}
-        for (version, kind), wanted in sorted(kinds.items(), key=lambda each: each[0] not in fresh):
+        for (version, kind), wanted in sorted(kinds.items(), key=lambda each: each[0] not in self._fresh):
             found |= self._of_kind(version, kind, wanted)
             if found and not whole:
                 break
