@@ -1,9 +1,8 @@
 """The Works of a bundle, from what its delivery was told."""
 
-import http.server
-import json
+import base64
 import threading
-from typing import Any
+import time
 
 import pytest
 from hypothesis import given
@@ -14,10 +13,11 @@ from atoll.core.errors import ArgsError
 from atoll.federation import bundle_effects, works
 from atoll.federation.bundle_effects import BundleDelivery
 from atoll.federation.delivery import REVISION, named
-from atoll.federation.work_effects import Served
+from atoll.federation.work_effects import Precedence, Served
 from atoll.federation.works import Bundle
 from atoll.kubernetes import Kubeconfig
 from harness import bundles
+from harness.answering import answering
 
 NAMES = st.sampled_from(["one", "two", "three", "four"])
 LISTS = st.lists(NAMES, unique=True)
@@ -215,32 +215,88 @@ def test_another_way_in_changes_nothing_in_the_members():
     assert delivery.changes(frozenset({"manifests"})) == delivery.changes(frozenset()) == delivery.outputs
 
 
-class _Plane(http.server.BaseHTTPRequestHandler):
-    """One whose store of Works is made at the second question for them."""
-
-    asked = 0
-
-    def do_GET(self):
-        code = 200
-        told: dict[str, Any] = {"resources": [{"name": "works", "kind": "Work", "namespaced": True}]}
-        if self.path.partition("?")[0].endswith("/works"):
-            type(self).asked += 1
-            code, told = (429, {"message": "storage is (re)initializing"}) if self.asked < 2 else (200, {})
-        self.send_response(code)
-        self.end_headers()
-        self.wfile.write(json.dumps(told).encode())
-
-    def log_message(self, *_words):
-        pass
-
-
 def test_a_plane_that_has_just_begun_is_asked_again():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Plane) as plane:
-        threading.Thread(target=plane.serve_forever, args=(0.01,), daemon=True).start()
-        access = Kubeconfig(f"http://127.0.0.1:{plane.server_port}").text()
+    asked = []
+
+    def answer(path):
+        if not path.partition("?")[0].endswith("/works"):
+            return 200, {"resources": [{"name": "works", "kind": "Work", "namespaced": True}]}
+        asked.append(path)
+        return (429, {"message": "storage is (re)initializing"}) if len(asked) < 2 else (200, {})
+
+    with answering(answer) as plane:
+        access = Kubeconfig(plane).text()
         inputs = bundles.inputs([bundles.config("one", "fleet")], [], name="guard", access=access)
 
         done = BundleDelivery().create("guard", inputs, Context())
-        plane.shutdown()
 
-    assert (done.problems, done.outputs["delivered"], _Plane.asked) == ((), {}, 2)
+    assert (done.problems, done.outputs["delivered"], len(asked)) == ((), {}, 2)
+
+
+def _token(endpoint, **more):
+    """What a plane has of one member: the Cluster and its secret."""
+    reference = {"namespace": "karmada-cluster", "name": "reef"}
+    cluster = {
+        "metadata": {"name": "reef"},
+        "spec": {"apiEndpoint": endpoint, "secretRef": reference, **more},
+    }
+    return cluster, {"metadata": {"name": "reef"}, "data": {"token": base64.b64encode(b"t").decode()}}
+
+
+@pytest.mark.parametrize("lists", [True, False])
+@pytest.mark.parametrize(
+    ("member", "proxied"), [("answers", 0), ("refuses", 1), ("is gone", 1), ("is behind a proxy", 1)]
+)
+def test_a_member_is_asked_directly_and_through_the_plane_where_that_cannot_be(member, proxied, lists):
+    bundle, asked = _bundle("one", "two"), {"plane": 0, "member": 0}
+    copies = {"items": bundle.copies("reef")}
+
+    def direct(_path):
+        asked["member"] += 1
+        return (403, {"message": "no"}) if member == "refuses" else (200, copies)
+
+    def plane(path):
+        path = path.partition("?")[0]
+        if "/proxy/" in path:
+            asked["plane"] += 1
+            return 200, copies
+        if path.endswith("/secrets"):
+            return (200, {"items": [secret]}) if lists else (403, {"message": "no"})
+        names = {"/clusters": {"items": [cluster]}, "/clusters/reef": cluster, "/secrets/reef": secret}
+        found = next((told for end, told in names.items() if path.endswith(end)), None)
+        types = [
+            {"name": f"{kind.lower()}s", "kind": kind, "namespaced": True} for kind in ("ConfigMap", "Secret")
+        ]
+        return 200, found or {"resources": types}
+
+    with answering(direct) as there, answering(plane) as here:
+        endpoint = "http://127.0.0.1:9" if member == "is gone" else there
+        more = {"proxyURL": "http://127.0.0.1:9"} if member == "is behind a proxy" else {}
+        cluster, secret = _token(endpoint, **more)
+        inputs = {**bundle.inputs, "access": Kubeconfig(here).text(), "clusters": ["reef"]}
+
+        found = bundle_effects.look(inputs)
+
+    assert found == {"reef": Served(2)}
+    assert asked == {"plane": proxied, "member": int(member in {"answers", "refuses"})}
+
+
+def test_nobody_is_asked_for_the_rest_before_all_have_what_is_new_or_for_long():
+    told, precedence = [], Precedence(["reef", "lagoon", "motu"])
+
+    def serve(member, first):
+        time.sleep(first)
+        precedence.yielded(member)
+        told.append(member)
+
+    threads = [threading.Thread(target=serve, args=each) for each in (("reef", 0), ("lagoon", 0.1))]
+    begin = time.monotonic()
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+    # The third one never has it.
+    assert 0.5 <= time.monotonic() - begin < 5
+    assert set(told) == {"reef", "lagoon"}
+    precedence.yielded("motu")

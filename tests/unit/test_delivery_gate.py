@@ -1,7 +1,5 @@
 """The gate of a propagation, at a plane of which one member joins late or never."""
 
-import http.server
-import json
 import os
 import threading
 import time
@@ -18,6 +16,7 @@ from atoll.federation.delivery_effects import PropagationStatus
 from atoll.host import hearing
 from atoll.host.environment import VARIABLE
 from atoll.kubernetes import Kubeconfig
+from harness.answering import answering
 
 COPY = {"kind": "ConfigMap", "metadata": {"name": "note", "annotations": {REVISION: "1"}}}
 CLUSTER = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
@@ -25,28 +24,17 @@ TYPES = {"resources": [{"name": "configmaps", "kind": "ConfigMap", "namespaced":
 LIMIT = 3
 
 
-class _Plane(http.server.ThreadingHTTPServer):
+class _Plane:
     """One of whose members has joined or not, as is said."""
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Answers)
-        self.has_joined = False
+        self.has_joined, self.url = False, ""
 
-
-class _Answers(http.server.BaseHTTPRequestHandler):
-    server: _Plane
-
-    def do_GET(self):
-        name = self.path.split("/clusters/")[-1].split("/")[0]
-        found = name != "joins" or self.server.has_joined
-        answer = COPY if "/proxy/" in self.path else CLUSTER if "/clusters/" in self.path else TYPES
-        body = json.dumps(answer if found else {"kind": "Status", "message": "not found"}).encode()
-        self.send_response(200 if found else 404)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_words):
-        pass
+    def answer(self, path):
+        name = path.split("/clusters/")[-1].split("/")[0]
+        if name == "joins" and not self.has_joined:
+            return 404, {"kind": "Status", "message": "not found"}
+        return 200, COPY if "/proxy/" in path else CLUSTER if "/clusters/" in path else TYPES
 
 
 @pytest.fixture
@@ -54,18 +42,16 @@ def plane(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     monkeypatch.setattr(hearing, "PATIENCE", 0.1)
     monkeypatch.setattr(delivery_effects, "_SILENT_PATIENCE", timedelta(seconds=0.3))
-    server = _Plane()
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    made = _Plane()
+    with answering(made.answer) as made.url:
+        yield made
 
 
 def _wait(plane):
     wanted = {"apiVersion": "v1", "kind": "ConfigMap", "name": "note", "namespace": "n", "revision": "1"}
     inputs = {
         "name": "notes",
-        "access": Kubeconfig(f"http://127.0.0.1:{plane.server_port}").text(),
+        "access": Kubeconfig(plane.url).text(),
         "clusters": ["joins", "member"],
         "objects": [wanted],
         "timeoutSeconds": LIMIT,

@@ -1,8 +1,5 @@
 """What a look at a member says, at a plane that calls it Ready now or only in a moment."""
 
-import http.server
-import json
-import threading
 from datetime import timedelta
 
 import pytest
@@ -11,50 +8,34 @@ from atoll.core.effect import Context
 from atoll.federation import member_effects
 from atoll.federation.member_effects import MemberStatus
 from atoll.kubernetes import Kubeconfig
+from harness.answering import answering
 
 
-class _Plane(http.server.ThreadingHTTPServer):
+class _Plane:
     """Its member is Ready from some question on; `answers` says whether the member itself does."""
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Answers)
-        self.asked, self.ready_at, self.answers = 0, 0, True
+        self.asked, self.ready_at, self.answers, self.url = 0, 0, True, ""
 
-
-class _Answers(http.server.BaseHTTPRequestHandler):
-    server: _Plane
-
-    def do_GET(self):
-        if self.path.endswith("/proxy/readyz"):
-            code, body = (200, b"ok") if self.server.answers else (503, b"no")
-        else:
-            self.server.asked += 1
-            status = "True" if self.server.asked > self.server.ready_at else "False"
-            code, body = (
-                200,
-                json.dumps({"status": {"conditions": [{"type": "Ready", "status": status}]}}).encode(),
-            )
-        self.send_response(code)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_words):
-        pass
+    def answer(self, path):
+        if path.endswith("/proxy/readyz"):
+            return (200, b"ok") if self.answers else (503, b"no")
+        self.asked += 1
+        status = "True" if self.asked > self.ready_at else "False"
+        return 200, {"status": {"conditions": [{"type": "Ready", "status": status}]}}
 
 
 @pytest.fixture
 def plane(monkeypatch):
     monkeypatch.setattr(member_effects, "_PAUSE", 0.01)
     monkeypatch.setattr(member_effects, "_RETURN", timedelta(seconds=0.2))
-    server = _Plane()
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    made = _Plane()
+    with answering(made.answer) as made.url:
+        yield made
 
 
 def _look(plane):
-    access = Kubeconfig(f"http://127.0.0.1:{plane.server_port}").text()
+    access = Kubeconfig(plane.url).text()
     seen = MemberStatus().read("tern", {"name": "tern", "access": access}, {}, Context())
     assert seen
     return seen.outputs["ready"]

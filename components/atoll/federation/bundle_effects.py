@@ -8,8 +8,9 @@ from typing import Any
 from atoll.core.effect import Context, Effect, Failure, Outcome, Seen, Values
 from atoll.core.errors import ArgsError, AtollError, quoted
 from atoll.federation import works
+from atoll.federation.direct_effects import Ways
 from atoll.federation.sight_effects import Sight
-from atoll.federation.work_effects import MemberWork, Served, withdraw
+from atoll.federation.work_effects import MemberWork, Precedence, Served, withdraw
 from atoll.federation.works import Bundle
 from atoll.host import hearing
 from atoll.kubernetes import Api, Kubeconfig
@@ -69,17 +70,18 @@ class BundleDelivery(Effect):
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
         """Writes the Works that are not as wanted, takes those of former clusters away, and waits for each member."""
         bundle, plane = Bundle(inputs), _plane(inputs)
-        seconds = float(inputs["timeoutSeconds"])
+        seconds, sight = float(inputs["timeoutSeconds"]), _sights(plane, bundle)
         there = {works.cluster_of(each): each for each in _works(plane, bundle, context)}
+        precedence = Precedence(bundle.clusters)
         former = [work for cluster, work in there.items() if cluster not in bundle.clusters]
         with ThreadPoolExecutor(_MOST_THREADS) as pool:
             served = {
                 cluster: pool.submit(
-                    MemberWork(plane, bundle, cluster, there.get(cluster)).serve, context, seconds
+                    MemberWork(sight(cluster), there.get(cluster), precedence).serve, context, seconds
                 )
                 for cluster in bundle.clusters
             }
-            left = _withdrawn(pool, (plane, bundle), former, context)
+            left = _withdrawn(pool, sight, former, context)
             _report({**served, **left}, context)
         found = {cluster: each.result() for cluster, each in served.items()}
         remaining = _told(bundle, left, context)
@@ -106,7 +108,8 @@ class BundleDelivery(Effect):
         """Deletes all Works, and waits until Karmada took what they carried from the members that answer."""
         bundle, plane = Bundle(inputs), _plane(inputs)
         with ThreadPoolExecutor(_MOST_THREADS) as pool:
-            left = _withdrawn(pool, (plane, bundle), _works(plane, bundle, context), context)
+            found = _works(plane, bundle, context)
+            left = _withdrawn(pool, _sights(plane, bundle), found, context)
             _report(left, context)
         _told(bundle, left, context)
 
@@ -117,10 +120,10 @@ def look(
     demand: Callable[[str], None] = lambda _name: None,
 ) -> dict[str, Served]:
     """What each member has of a bundle now, by cluster; those known to be `dead` are left out."""
-    bundle, plane = Bundle(inputs), _plane(inputs)
-    names = [name for name in bundle.clusters if name not in dead]
+    bundle = Bundle(inputs)
+    sight, names = _sights(_plane(inputs), bundle), [name for name in bundle.clusters if name not in dead]
     with ThreadPoolExecutor(_MOST_THREADS) as pool:
-        found = pool.map(lambda name: _seen(plane, bundle, name, demand), names)
+        found = pool.map(lambda name: _seen(sight, name, demand), names)
         return dict(zip(names, found, strict=True))
 
 
@@ -138,10 +141,10 @@ def problems(name: str, found: Mapping[str, Served]) -> Iterator[str]:
             yield f"{where}: {len(lines) - _TOLD} more objects are not as declared"
 
 
-def _seen(plane: Api, bundle: Bundle, name: str, demand: Callable[[str], None]) -> Served:
+def _seen(sights: Callable[[str], Sight], name: str, demand: Callable[[str], None]) -> Served:
+    sight = sights(name)
     try:
         demand(name)
-        sight = Sight(plane, bundle, name)
         lags = sight.lags()
     except AtollError as error:
         return Served(silence=f"cannot be asked: {quoted(error)}")
@@ -158,11 +161,13 @@ def _outputs(found: Mapping[str, Served], former: Mapping[str, str]) -> Values:
 
 
 def _withdrawn(
-    pool: ThreadPoolExecutor, where: tuple[Api, Bundle], found: list[Manifest], context: Context
+    pool: ThreadPoolExecutor, sight: Callable[[str], Sight], found: list[Manifest], context: Context
 ) -> "dict[str, Future[str | None]]":
     """Begins to take Works away, by cluster."""
+    works_by_cluster = {works.cluster_of(each): each for each in found}
     return {
-        works.cluster_of(each): pool.submit(withdraw, *where, each, context, _LEAVE_SECONDS) for each in found
+        cluster: pool.submit(withdraw, sight(cluster), each, context, _LEAVE_SECONDS)
+        for cluster, each in works_by_cluster.items()
     }
 
 
@@ -179,6 +184,12 @@ def _report(running: Mapping[str, "Future[Any]"], context: Context) -> None:
     while wait(running.values(), timeout=1).not_done:
         names = sorted(name for name, each in running.items() if not each.done())
         context.report(f"waiting for {', '.join(names)}")
+
+
+def _sights(plane: Api, bundle: Bundle) -> Callable[[str], Sight]:
+    """What looks at a member, by its name."""
+    ways = Ways(plane)
+    return lambda member: Sight(plane, bundle, member, ways)
 
 
 def _plane(inputs: Mapping[str, Any]) -> Api:

@@ -1,27 +1,29 @@
-"""What a member has of a bundle, looked at through the plane."""
+"""What a member has of a bundle: asked directly, and through the plane where that is not possible."""
 
 from atoll.core.errors import UnavailableError
 from atoll.federation import delivery, works
 from atoll.federation.delivery import Wanted
+from atoll.federation.direct_effects import Ways
 from atoll.federation.joining import CLUSTERS
 from atoll.federation.trial_effects import Trial
 from atoll.federation.works import Bundle
 from atoll.kubernetes import Api, ApiError
 from atoll.kubernetes.client import LOOK_SECONDS, Manifest
 
-_NOT_FOUND = 404
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 
 
 class Sight:
-    """Looks at what one member has of a bundle, through the plane; what was seen as written is not asked for again."""
+    """Looks at what one member has of a bundle; what was seen as written is not asked for again."""
 
-    def __init__(self, plane: Api, bundle: Bundle, member: str) -> None:
-        self.plane, self.bundle, self.member = plane, bundle, member
+    def __init__(self, plane: Api, bundle: Bundle, member: str, ways: Ways) -> None:
+        self.plane, self.bundle, self.member, self._ways = plane, bundle, member, ways
+        self._is_direct = True
         self._copies = dict(zip(bundle.wanted(member), bundle.copies(member), strict=True))
         self._served: set[Wanted] = set()
         self._fresh: set[tuple[str, str]] = set()
         """The kinds, (version, kind), of what is to become another one."""
-        self._trial = Trial(plane, member)
+        self._trial = Trial(ways, member)
 
     @property
     def delivered(self) -> int:
@@ -37,11 +39,11 @@ class Sight:
             if before.get(works.identity(each.manifest)) != each.revision
         }
 
-    def lags(self, *, whole: bool = True) -> dict[Wanted, str]:
+    def lags(self, *, whole: bool = True, fresh: bool = False) -> dict[Wanted, str]:
         """Each object that is not as it is written, and why: one list for each kind in place of a request for each object.
 
-        Karmada writes in order, so that who only waits asks for the last kind that lags, and not for the `whole`; first
-        for what is written anew. Every request of those who wait takes time from those who are served.
+        Karmada writes in order, so that who only waits asks for the last kind that lags, and not for the `whole`; `fresh`
+        asks for nothing but the kinds of what is written anew.
 
         Raises:
             AtollError: the member cannot be asked.
@@ -49,9 +51,9 @@ class Sight:
         found: dict[Wanted, str] = {}
         kinds: dict[tuple[str, str], list[Wanted]] = {}
         for each in reversed(self._copies):
-            if each not in self._served:
+            if each not in self._served and (not fresh or (each.api_version, each.kind) in self._fresh):
                 kinds.setdefault((each.api_version, each.kind), []).append(each)
-        for (version, kind), wanted in sorted(kinds.items(), key=lambda each: each[0] not in self._fresh):
+        for (version, kind), wanted in kinds.items():
             found |= self._of_kind(version, kind, wanted)
             if found and not whole:
                 break
@@ -67,7 +69,7 @@ class Sight:
 
     def get(self, manifest: Manifest) -> Manifest | None:
         """An object as the member has it."""
-        return self.plane.find(self.path(manifest), timeout=LOOK_SECONDS)
+        return self._find(self.plane.path(manifest))
 
     def _of_kind(self, version: str, kind: str, wanted: list[Wanted]) -> dict[Wanted, str]:
         spaces = {each.namespace for each in wanted}
@@ -76,21 +78,13 @@ class Sight:
             collection = self.plane.collection(version, kind, space)
         except ApiError as error:
             return dict.fromkeys(wanted, f"the control plane does not know it ({error})")
-        path = f"{CLUSTERS}/{self.member}/proxy{collection}"
-        try:
-            found = self.plane.request("GET", path, query=self.bundle.selector, timeout=LOOK_SECONDS)
-            items = found.get("items") or []
-        except ApiError as error:
-            if error.code != _NOT_FOUND:
-                raise
-            items = []
         live = {
             (each["metadata"].get("namespace"), each["metadata"]["name"]): {
                 "apiVersion": version,
                 "kind": kind,
                 **each,
             }
-            for each in items
+            for each in self._items(collection)
         }
         lags = {}
         for each in wanted:
@@ -100,6 +94,36 @@ class Sight:
             else:
                 lags[each] = reason
         return lags
+
+    def _items(self, collection: str) -> list[Manifest]:
+        """What the member has of the bundle in one place; nothing where it does not serve that."""
+        return (self._find(collection, self.bundle.selector) or {}).get("items") or []
+
+    def _find(self, path: str, query: dict[str, str] | None = None) -> Manifest | None:
+        """What the member has at a path, or None."""
+        try:
+            found = self._directly(path, query)
+            return found or self.plane.request(
+                "GET", f"{CLUSTERS}/{self.member}/proxy{path}", query=query, timeout=LOOK_SECONDS
+            )
+        except ApiError as error:
+            if error.code != _NOT_FOUND:
+                raise
+            return None
+
+    def _directly(self, path: str, query: dict[str, str] | None) -> Manifest | None:
+        """None once there is no direct way: it is not tried again, since each try may wait for its time limit."""
+        if not self._is_direct:
+            return None
+        try:
+            return self._ways.to(self.member).request("GET", path, query=query)
+        except ApiError as error:
+            if error.code not in {_UNAUTHORIZED, _FORBIDDEN}:
+                raise
+        except UnavailableError:
+            pass
+        self._is_direct = False
+        return None
 
     def _reason(self, wanted: Wanted, live: Manifest | None) -> str | None:
         if live is None:

@@ -1,6 +1,8 @@
 """What keeps the Work of a bundle for one member: writes it, waits for the member, sends again, takes away."""
 
+import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -10,9 +12,8 @@ from atoll.federation import delivery, works
 from atoll.federation.delivery import Wanted
 from atoll.federation.joining import CLUSTERS
 from atoll.federation.sight_effects import Sight
-from atoll.federation.works import Bundle
 from atoll.host import hearing
-from atoll.kubernetes import Api, ApiError
+from atoll.kubernetes import ApiError
 from atoll.kubernetes.client import LOOK_SECONDS, MERGE, Manifest
 
 _FIRST_PAUSE, _LAST_PAUSE = 0.2, 0.5
@@ -25,6 +26,8 @@ _ASKED_AFTER = timedelta(seconds=0.5)
 _RESENT_AFTER = timedelta(seconds=10)
 """After this long without what was written, Karmada is made to try again: it gives up a write that a frozen member took."""
 _FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
+_PRECEDENCE = 0.5
+"""Seconds for which a member that has what is new lets the others have it first."""
 
 
 @dataclass
@@ -40,12 +43,26 @@ class Served:
     silence: str = ""
 
 
+class Precedence:
+    """Lets all members have what is new before any of them is asked for the rest: who is asked takes time from who is served."""
+
+    def __init__(self, members: Iterable[str]) -> None:
+        self._waiting, self._changed = set(members), threading.Condition()
+
+    def yielded(self, member: str) -> None:
+        """A member has what is new: waits for the others, but not for long."""
+        with self._changed:
+            self._waiting.discard(member)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._waiting, _PRECEDENCE)
+
+
 class MemberWork:
     """The Work of a bundle for one member; `work` is what the plane has of it."""
 
-    def __init__(self, plane: Api, bundle: Bundle, member: str, work: Manifest | None) -> None:
-        self._plane, self._bundle, self._member, self._work = plane, bundle, member, work
-        self._sight = Sight(plane, bundle, member)
+    def __init__(self, sight: Sight, work: Manifest | None, precedence: Precedence) -> None:
+        self._plane, self._bundle, self._member, self._work = sight.plane, sight.bundle, sight.member, work
+        self._sight, self._precedence = sight, precedence
         self._joined, self._written, self._settled = work is not None, False, False
         self._sent = float("-inf")
         self._patience = _SILENT_PATIENCE
@@ -68,7 +85,7 @@ class MemberWork:
             if problem := self._unjoined() or self._write():
                 silence = problem if hearing.is_silent(self._member) else ""
                 return Served(lacking={"": problem}, silence=silence)
-            lags = self._sight.lags(whole=whole)
+            lags = self._lags(whole=whole)
             if lags and self._is_refused():
                 lags = self._sight.lags()
                 self._ask(lags)
@@ -89,6 +106,13 @@ class MemberWork:
         if pending and (words := works.refusal(self._work)):
             lacking |= {each.label: f"{lacking[each.label]} ({quoted(words)})" for each in pending}
         return Served(self._sight.delivered, lacking, self._leaving)
+
+    def _lags(self, *, whole: bool) -> dict[Wanted, str]:
+        if not whole:
+            if lags := self._sight.lags(whole=False, fresh=True):
+                return lags
+            self._precedence.yielded(self._member)
+        return self._sight.lags(whole=whole)
 
     @property
     def _leaving(self) -> list[str]:
@@ -186,15 +210,14 @@ class MemberWork:
         return self._plane.get(self._bundle.reference(self._member))
 
 
-def withdraw(plane: Api, bundle: Bundle, work: Manifest, context: Context, seconds: float) -> str | None:
+def withdraw(sight: Sight, work: Manifest, context: Context, seconds: float) -> str | None:
     """Takes a bundle from a member by deleting its Work; returns why it is not gone yet, or None.
 
     A member that does not answer is cleared by Karmada when it returns.
     """
-    member = works.cluster_of(work)
-    sight, path = Sight(plane, bundle, member), plane.path(work)
+    plane, path = sight.plane, sight.plane.path(work)
     try:
-        _release_others(plane, bundle, work, sight)
+        _release_others(sight, work)
     except AtollError as error:
         seconds, silence = 0, f"cannot be asked: {quoted(error)}"
     else:
@@ -209,13 +232,13 @@ def withdraw(plane: Api, bundle: Bundle, work: Manifest, context: Context, secon
     return None
 
 
-def _release_others(plane: Api, bundle: Bundle, work: Manifest, sight: Sight) -> None:
+def _release_others(sight: Sight, work: Manifest) -> None:
     """Leaves out of a Work what another one carries by now: Karmada takes away all that is listed, whoever's it is.
 
     So too what the plane no longer knows, which it could not take away.
     """
-    listed = works.manifests(work)
+    bundle, listed = sight.bundle, works.manifests(work)
     found = [(each, sight.get(works.reference(each))) for each in listed if sight.is_known(each)]
     ours = [each for each, live in found if live is None or works.is_carried_by(live, bundle.name)]
     if len(ours) < len(listed) and not work["metadata"].get("deletionTimestamp"):
-        plane.apply(bundle.work(works.cluster_of(work), ours), force=True)
+        sight.plane.apply(bundle.work(sight.member, ours), force=True)
