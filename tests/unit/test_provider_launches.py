@@ -128,6 +128,20 @@ def test_launches_share_a_server_only_where_it_serves_them_alike(servers, tmp_pa
         assert str(tmp_path) in {process.cwd() for process in found}
 
 
+def test_a_server_that_begins_ahead_is_the_one_that_its_launches_share(servers):
+    variables = dict(os.environ)
+    for _ in range(2):
+        assert subprocess.run([*ARGV, str(servers)], env=variables, check=False).returncode == 0
+    (ahead,) = servers_of(servers)
+    assert launcher.AHEAD in ahead.cmdline()
+
+    for address in ("unix:/run/1", "unix:/run/2"):
+        # Where an engine's program is served differs between its runs.
+        with launched(servers, env={**variables, "PULUMI_RUNTIME_ADDRESS": address}) as launch:
+            assert launch.answers()
+            assert servers_of(servers) == [ahead]
+
+
 def test_changed_code_means_another_server(tmp_path, monkeypatch):
     package = tmp_path / "atoll"
     (package / "provider").mkdir(parents=True)

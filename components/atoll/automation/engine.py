@@ -4,14 +4,23 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from atoll.automation import checkpoints, events, locks, sealing, started, tracing, unfinished, unopened
+from atoll.automation import (
+    checkpoints,
+    events,
+    hosting,
+    locks,
+    sealing,
+    started,
+    tracing,
+    unfinished,
+    unopened,
+)
 from atoll.automation.events import Message, Reader, Result, Severity
 from atoll.automation.following import Follower, Listener
 from atoll.automation.interruption import EngineEnded
@@ -22,8 +31,6 @@ from atoll.core.errors import AtollError, LockedError, UnavailableError, quoted
 from atoll.host import Environment, limits, remains
 
 _RUN_A_PROGRAM = frozenset({"up", "preview"})
-_PROGRAM = "atoll.provider.program"
-"""What runs it. Named and not imported: it loads what a command has no use for."""
 _LIMIT = timedelta(minutes=5)
 _OPTIONS = ("--non-interactive", "--suppress-outputs", "--parallel", "32")
 _FOLDER = "file:"
@@ -81,6 +88,10 @@ class Engine:
             return self._kept.exists()
         listed = json.loads(self._run("stack", "ls", "--project", sealing.PROJECT, "--json").stdout)
         return self._environment.name in {each["name"].rpartition("/")[2] for each in listed}
+
+    def foresee(self) -> None:
+        """Lets load what its looks need, for who will operate it soon."""
+        hosting.load_plugins(self._environment.engine_home, self._environment.project, self._variables)
 
     def make_stack(self, listen: Listener, provider: str) -> None:
         """Makes the stack, its secrets encrypted by a provider (a URL)."""
@@ -345,9 +356,8 @@ class Engine:
         if words[0] not in _RUN_A_PROGRAM or traced:
             yield ()
             return
-        project, address = self._environment.project, f"unix:{folder / 'p'}"
-        argv = [sys.executable, "-P", "-m", _PROGRAM, address, str(project)]
-        with command.serving(argv, env=self._variables, cwd=project):
+        address = f"unix:{folder / 'p'}"
+        with hosting.program(self._environment.project, address, self._variables):
             yield "--client", address
 
     def _operated(

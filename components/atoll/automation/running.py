@@ -72,6 +72,7 @@ def up(  # noqa: PLR0913 - how it goes is three of them
         processes.refuse_downgrades(environment)
         retention.sweep(environment)
         engine = preparation.prepare_declared(environment, screen, inventory, turn).engine
+        engine.foresee()
         preparation.migrate(environment, engine, inventory.kms, screen)
         scope = limiting.scope(wish.asked, inventory, engine, screen, Engine.registered)
         places = scope.within(looking.accesses(environment, inventory))
@@ -260,6 +261,7 @@ def _looked(
     """
     retention.sweep(environment)
     engine = preparation.prepare_declared(environment, screen, inventory, turn).engine
+    engine.foresee()
     scope = limiting.scope(way.asked, inventory, engine, screen, way.program)
     reach = _reach(environment, scope.within(looking.accesses(environment, inventory)), engine, screen)
     with screen.beating(way.name):

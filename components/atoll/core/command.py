@@ -138,28 +138,49 @@ def failure(argv: Sequence[str], code: int, output: str) -> CommandError:
     )
 
 
-@contextlib.contextmanager
-def serving(argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path) -> Iterator[None]:
-    """A program that serves until the block ends: it prints `ready` once it does, and ends when its input does.
+class Serving:
+    """A program that begins at once, serves from when it is told how, and ends when its input does.
 
-    Raises:
-        CommandError: it ended before; the text has its last words.
+    It is told in one line and prints `ready` then. In `env` it begins, the caller's environment where none is given.
     """
-    words = [str(word) for word in argv]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        words, env=dict(env), cwd=cwd, text=True, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
-    ) as process:
-        try:
-            assert process.stdout is not None  # noqa: S101 - asked for above
-            if process.stdout.readline() != f"{READY}\n":
-                _, said = process.communicate()
-                raise failure(words, process.returncode, said)
-            yield
-        finally:
-            # With what it runs.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+
+    def __init__(self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> None:
+        self._words = [str(word) for word in argv]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            self._words,
+            env=None if env is None else dict(env),
+            text=True,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            start_new_session=True,
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether it did not end yet."""
+        return self._process.poll() is None
+
+    def tell(self, line: str) -> None:
+        """Tells it how to serve, and waits until it does.
+
+        Raises:
+            CommandError: it ended instead; the text has its last words.
+        """
+        assert self._process.stdin is not None  # noqa: S101 - asked for above
+        assert self._process.stdout is not None  # noqa: S101 - asked for above
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(f"{line}\n")
+            self._process.stdin.flush()
+        if self._process.stdout.readline() != f"{READY}\n":
+            _, said = self._process.communicate()
+            raise failure(self._words, self._process.returncode, said)
+
+    def end(self) -> None:
+        """Ends it with what it runs."""
+        with self._process, contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
 
 class Group:

@@ -5,6 +5,9 @@ program has providers, twice over in an `up`, so it imports next to nothing and 
 sockets of the servers. It ends when the engine asks it to or is gone; that closes its connection, by which the server
 knows that the launch is over.
 
+As `python -I -S launcher.py FOLDER` it starts the server alone, in the environment that its launches will have, so that it
+loads before they come.
+
 Only launches that one process can serve alike share a server: its socket is named by the code, the user, the folder
 and the environment that it works in, so that whatever a plugin reads of these is the launch's own.
 """
@@ -23,6 +26,8 @@ from _blake2 import blake2b
 SERVER = "atoll.provider.sharing"
 LISTENER = 3
 """The file descriptor by which a server gets the socket that it listens on."""
+AHEAD = "--ahead"
+"""What a server is told that begins before its launches."""
 LOG = "server.log"
 _LOG_BYTES = 1 << 20
 _PATIENCE = 20.0
@@ -42,6 +47,7 @@ _UNSHARED = frozenset(
         "PULUMI_LOG_OTLP_ENDPOINT",
         "PULUMI_OTEL_EXPORTER_OTLP_ENDPOINT",
         "PULUMI_PROJECT",
+        "PULUMI_RUNTIME_ADDRESS",
         "PULUMI_RUNTIME_TOOLCHAIN",
         "PULUMI_RUNTIME_TYPECHECKER",
         # Of the program of one run, which compares what its plan was made from.
@@ -55,6 +61,8 @@ _UNSHARED = frozenset(
 
 def main(arguments: list[str]) -> int:
     """Serves one launch; returns the exit code."""
+    if len(arguments) == 1:
+        return _ahead(arguments[0])
     parent = os.getppid()
     # The server outlives this process: what the shell left open (a lock, the end of a pipe) must not live on in it.
     os.closerange(LISTENER, os.sysconf("SC_OPEN_MAX"))
@@ -92,11 +100,25 @@ def _fail(problem: str) -> int:
     return 1
 
 
+def _ahead(folder: str) -> int:
+    """Starts a server where there is none; returns the exit code."""
+    shelf, environment = _shelf(folder), _environment()
+    name = digest(environment)
+    return 0 if connect(shelf, name) or _start(shelf, folder, name, environment, (AHEAD,)) else 1
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _UNSHARED}
+
+
+def _shelf(folder: str) -> int:
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return os.open(folder, os.O_RDONLY)
+
+
 def _launch(folder: str, request: bytes) -> tuple[socket.socket | None, str]:
     """The connection that keeps a launch alive with the port of its plugin, or None and what went wrong."""
-    environment = {name: value for name, value in os.environ.items() if name not in _UNSHARED}
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    shelf = os.open(folder, os.O_RDONLY)
+    shelf, environment = _shelf(folder), _environment()
     name = digest(environment)
     for _ in range(_TRIES):
         connection = connect(shelf, name) or _start(shelf, folder, name, environment)
@@ -182,7 +204,9 @@ def _identity(shelf: int, name: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _start(shelf: int, folder: str, name: str, environment: dict[str, str]) -> socket.socket | None:
+def _start(
+    shelf: int, folder: str, name: str, environment: dict[str, str], words: tuple[str, ...] = ()
+) -> socket.socket | None:
     """Starts a server, unless another launch just did, and connects to it.
 
     The socket listens before the server runs: nobody has to wait until it does, and two launches at once meet in it.
@@ -197,19 +221,19 @@ def _start(shelf: int, folder: str, name: str, environment: dict[str, str]) -> s
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(_place(shelf, name))
             listener.listen(_BACKLOG)
-            _spawn(listener, folder, name, environment)
+            _spawn(listener, folder, [*words, os.path.join(folder, name)], environment)
             return connect(shelf, name)
     finally:
         os.close(lock)
 
 
-def _spawn(listener: socket.socket, folder: str, name: str, environment: dict[str, str]) -> None:
+def _spawn(listener: socket.socket, folder: str, words: list[str], environment: dict[str, str]) -> None:
     log = os.path.join(folder, LOG)
     if os.path.exists(log) and os.stat(log).st_size > _LOG_BYTES:
         os.rename(log, f"{log}.1")
     os.posix_spawn(
         sys.executable,
-        [sys.executable, "-I", "-m", SERVER, os.path.join(folder, name)],
+        [sys.executable, "-I", "-m", SERVER, *words],
         environment,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

@@ -120,6 +120,16 @@ def installed(engine_home: Path) -> list[Plugin]:
     ]
 
 
+def start_ahead(engine_home: Path, project: Path, env: dict[str, str]) -> None:
+    """Starts the server that plugins of an engine will share, so that it loads while the engine starts.
+
+    `env` is the whole environment of the engine. Where it does not start, the engine's first plugin tells why.
+    """
+    argv = [sys.executable, "-I", "-S", launcher.__file__, str(engine_home / SERVERS)]
+    # As the shell sets it that runs a plugin.
+    command.run(argv, env={**env, "PWD": str(project)}, cwd=project, check=False)
+
+
 def release(engine_home: Path) -> None:
     """Ends the servers of an engine home's plugins, which else stay a while for the next engine.
 

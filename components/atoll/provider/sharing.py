@@ -1,4 +1,4 @@
-"""The server that many launches of plugins share: run by the launcher as `python -I -m atoll.provider.sharing SOCKET`.
+"""The server that many launches of plugins share: run by the launcher as `python -I -m atoll.provider.sharing [--ahead] SOCKET`.
 
 One process with one gRPC runtime in place of one for each provider of a program. Each launch has a plugin, threads and
 a port of its own, which live as long as the launcher's connection does: providers are told apart by their launch,
@@ -13,12 +13,14 @@ import asyncio
 import contextlib
 import faulthandler
 import gc
+import importlib
 import os
 import pkgutil
 import resource
 import signal
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import NoReturn
@@ -30,6 +32,17 @@ _GRACE = 10.0
 _HELLO = 5.0
 """Seconds for a launcher to say what it wants; it says so at once or never."""
 _PAUSE = 0.5
+_USUAL = (
+    "atoll.provider.atoll",
+    "atoll.provider.kubernetes.plugin",
+    "atoll.cluster.effects",
+    "atoll.federation.bundle_effects",
+    "atoll.federation.delivery_effects",
+    "atoll.federation.joining_effects",
+    "atoll.federation.local.effects",
+    "atoll.federation.member_effects",
+)
+"""What the launches of most environments load, each when it is first asked; a server that begins ahead of them does at once."""
 
 
 class _Shared:
@@ -143,9 +156,17 @@ def main() -> None:
     # Its connections are those of many plugins.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if launcher.AHEAD in sys.argv:
+        threading.Thread(target=_load_ahead, daemon=True).start()
     # What was imported stays: the collector need not look at it again and again.
     gc.freeze()
-    asyncio.run(_run(socket.socket(fileno=launcher.LISTENER), Path(sys.argv[1])))
+    asyncio.run(_run(socket.socket(fileno=launcher.LISTENER), Path(sys.argv[-1])))
+
+
+def _load_ahead() -> None:
+    for name in _USUAL:
+        importlib.import_module(name)
+    gc.freeze()
 
 
 if __name__ == "__main__":
