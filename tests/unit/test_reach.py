@@ -1,8 +1,7 @@
 """Which clusters answer during a run: those that do not are told once, in the place of all that follows from it."""
 
-import http.server
+import contextlib
 import socket
-import threading
 from datetime import timedelta
 
 import pytest
@@ -19,38 +18,21 @@ from atoll.federation import delivery
 from atoll.host import Environment
 from atoll.kubernetes import Kubeconfig
 from atoll.platform.inventory import Cluster, ControlPlane, Inventory
+from harness.answering import answering
 
 
-class _Answering(http.server.BaseHTTPRequestHandler):
-    text = b"ok"
-
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(self.text)
-
-    def log_message(self, *_words):
-        pass
+def _well(_path):
+    return 200, b"ok"
 
 
-class _Other(_Answering):
-    text = b"<html>It works!</html>"
+def _other(_path):
+    return 200, b"<html>It works!</html>"
 
 
 @pytest.fixture
 def server():
-    running = []
-
-    def serve(handler):
-        found = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=found.serve_forever, args=(0.01,), daemon=True).start()
-        running.append(found)
-        return f"http://127.0.0.1:{found.server_port}"
-
-    yield serve
-    for each in running:
-        each.shutdown()
-        each.server_close()
+    with contextlib.ExitStack() as running:
+        yield lambda answer: running.enter_context(answering(answer))
 
 
 def _nowhere():
@@ -64,7 +46,7 @@ def reached(tmp_path, server):
     made = []
 
     def make(**addresses):
-        known = {"control-plane": server(_Answering), "tern": server(_Answering), "heron": _nowhere()}
+        known = {"control-plane": server(_well), "tern": server(_well), "heron": _nowhere()}
         places = []
         for name, address in (known | addresses).items():
             path = tmp_path / f"{name}.kubeconfig"
@@ -104,7 +86,7 @@ def test_a_silent_cluster_is_told_once_in_the_place_of_all_that_its_resources_sa
 def test_what_is_wrong_with_a_cluster_that_came_back_is_shown(reached, server, tmp_path, monkeypatch):
     asked, screen = reached()
     assert asked.silence("heron")
-    (tmp_path / "heron.kubeconfig").write_text(Kubeconfig(server(_Answering)).text())
+    (tmp_path / "heron.kubeconfig").write_text(Kubeconfig(server(_well)).text())
     monkeypatch.setattr(reach, "_AGAIN", 0)
     said = _problem("its nodes are gone", "heron")
 
@@ -149,7 +131,7 @@ def test_what_fails_at_a_silent_cluster_is_counted_and_not_shown(reached):
 
 
 def test_a_server_of_another_kind_is_as_good_as_none(reached, server):
-    asked, _ = reached(tern=server(_Other))
+    asked, _ = reached(tern=server(_other))
 
     assert "found an answer of something else" in asked.silence("tern")
     assert asked.silence("control-plane") is None
@@ -235,3 +217,30 @@ def test_who_answers_is_written_down_for_those_who_serve_the_run(reached, tmp_pa
 
     asked.finish()
     assert not (tmp_path / "hearing.json").exists()
+
+
+def test_one_that_answered_a_moment_ago_is_not_asked_again_unless_something_is_wrong_with_it(reached, server):
+    questions = {"tern": 0, "heron": 0}
+
+    def counted(name):
+        def answer(_path):
+            questions[name] += 1
+            return 200, b"ok"
+
+        return server(answer)
+
+    asked, _ = reached(tern=counted("tern"), heron=counted("heron"))
+    assert (asked.silence("tern"), asked.silence("heron")) == (None, None)
+
+    asked.listen(_problem("its nodes are gone", "heron"))
+    assert asked.finish() == {}
+
+    assert questions == {"tern": 1, "heron": 2}
+
+
+def test_members_are_asked_also_where_the_plane_says_nothing(reached, monkeypatch):
+    monkeypatch.setattr(reach, "_AHEAD", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        asked, _ = reached(**{"control-plane": f"http://127.0.0.1:{frozen.getsockname()[1]}"})
+
+        assert asked.silence("tern") is None

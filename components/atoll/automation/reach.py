@@ -6,7 +6,7 @@ The engine is not held up: what a silent cluster's resources bring up is looked 
 import re
 import time
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import timedelta
 
@@ -24,6 +24,8 @@ _AGAIN = 5.0
 _PLANE_PATIENCE = timedelta(seconds=15)
 """A plane whose API server was just killed is back in less."""
 _PAUSE = 0.5
+_AHEAD = 0.2
+"""Seconds for which the plane is asked alone: the command waits for it, and asks the members while its engine starts."""
 
 
 class Reach:
@@ -36,12 +38,16 @@ class Reach:
         """A member of which nobody wants to hear any more."""
         self._places = {place.name: place for place in self.places if place.path.exists()}
         self._screen = screen
-        self._pool = ThreadPoolExecutor(max(len(self._places), 1))
+        self._pool = ThreadPoolExecutor(len(self._places) + 1)
         self._asked: dict[str, tuple[float, Future[str | None]]] = {}
         self._told: set[str] = set()
+        self._doubted: set[str] = set()
+        """The clusters with which something was wrong."""
         self._hearing = Hearing(environment, self._places)
-        for name in self._places:
+        members = [name for name, place in self._places.items() if place.role != looking.PLANE]
+        for name in self._places.keys() - members:
             self._ask(name)
+        self._all_asked = self._pool.submit(self._ask_later, members)
 
     def demand(self, plane: str) -> None:
         """Waits for the control plane to answer.
@@ -61,10 +67,16 @@ class Reach:
 
     def silence(self, name: str) -> str | None:
         """Why a cluster does not answer, or None."""
-        return self._asked[name][1].result() if name in self._asked else None
+        if name not in self._places:
+            return None
+        if name not in self._asked:
+            self._all_asked.result()
+        return self._asked[name][1].result()
 
     def listen(self, entry: Result | Message) -> None:
         """Shows what the engine tells, but what follows from a cluster's silence."""
+        if entry.place and (isinstance(entry, Message) or entry.outcome is Outcome.FAILED):
+            self._doubted.add(entry.place)
         if isinstance(entry, Result):
             if entry.outcome is Outcome.FAILED and self._is_silent(entry.place):
                 self._screen.results.append(entry)
@@ -80,14 +92,25 @@ class Reach:
         self._places = {name: place for name, place in self._places.items() if place.path.exists()}
 
     def finish(self) -> dict[str, str]:
-        """Why a cluster does not answer, for each that does not now; each is told once."""
+        """Why a cluster does not answer, for each that does not now; each is told once.
+
+        One that answered a moment ago, and with which all went well, is not asked again.
+        """
+        self._all_asked.result()
         for name in self._places:
-            self._ask(name)
+            is_old = time.monotonic() - self._asked[name][0] > _AGAIN
+            if is_old or name in self._doubted or self.silence(name):
+                self._ask(name)
         found = {name: reason for name in self._places if (reason := self.silence(name))}
         for name, reason in found.items():
             self._tell(name, reason)
         self._hearing.end()
         return found
+
+    def _ask_later(self, names: list[str]) -> None:
+        wait([asked for _, asked in self._asked.values()], _AHEAD)
+        for name in names:
+            self._ask(name)
 
     def _ask(self, name: str) -> None:
         self._asked[name] = (time.monotonic(), self._pool.submit(self._look, name))
@@ -102,6 +125,7 @@ class Reach:
         """Whether a cluster with which something is wrong does not answer at all."""
         if name is None or name not in self._places:
             return False
+        self._all_asked.result()
         # Of what was told once nothing more is said: to ask the dead again would hold up the others' news.
         is_open = name not in self._told or not self.silence(name)
         if is_open and time.monotonic() - self._asked[name][0] > _AGAIN:

@@ -52,9 +52,23 @@ def member_side(member: str) -> list[Manifest]:
     ]
 
 
+ACCOUNTS = f"/api/v1/namespaces/{CLUSTER_NAMESPACE}/serviceaccounts"
+"""Where the service accounts are in a member."""
+
+
+def accounts(member: str) -> set[str]:
+    """The names of those that it has."""
+    return {IMPERSONATOR, account(member)}
+
+
+def rights(member: str) -> list[str]:
+    """Where a member has what its account may do."""
+    return [f"/apis/{_RBAC}/v1/{plural}/{role(member)}" for plural in ("clusterroles", "clusterrolebindings")]
+
+
 def token_path(account_name: str) -> str:
     """Where a token for a service account is asked for."""
-    return f"/api/v1/namespaces/{CLUSTER_NAMESPACE}/serviceaccounts/{account_name}/token"
+    return f"{ACCOUNTS}/{account_name}/token"
 
 
 def token_request(seconds: int) -> Manifest:

@@ -69,6 +69,16 @@ def parse(name: str, section: str) -> Program | None:
     return Program(name, argv, priority, variables=variables, **known) if argv else None
 
 
+def version(path: Path) -> str | None:
+    """The version of a file's program, or None where there is none: all that is asked of many at once."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError):
+        return None
+    found = {one or other: value for one, other, value in _FIELD.findall(text)}
+    return found.get("version", "") if found.get("command") else None
+
+
 def read(path: Path) -> Program | None:
     """The program of a file, or None where there is none that can be read."""
     try:

@@ -188,6 +188,10 @@ class Supervisor:
         """What a process was started as."""
         return description.read(self._file(name))
 
+    def version(self, name: str) -> str | None:
+        """The version that a process was started in, or None where nobody knows."""
+        return description.version(self._file(name))
+
     def _read(self, name: str) -> str:
         file = self._file(name)
         return file.read_text(errors="replace") if file.exists() else ""

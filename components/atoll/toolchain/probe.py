@@ -22,13 +22,15 @@ MARK = ".atoll"
 
 def on_path(name: str) -> Iterator[Path]:
     """The programs of a name on PATH, the first one first, passing over what leads to our own choice."""
-    ours = cache.folder().resolve()
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        # Access is asked first, of a plain text: most folders have no such program, and each look at a cluster asks for
+        # three. One that we may not enter makes is_file() raise.
+        if not folder or not os.access(f"{folder}/{name}", os.X_OK):
+            continue
         path = Path(folder, name).absolute()
-        # Access is asked first: a folder that we may not enter makes is_file() raise.
-        if folder and os.access(path, os.X_OK) and path.is_file() and not (path.parent / MARK).exists():
+        if path.is_file() and not (path.parent / MARK).exists():
             found = _followed(path)
-            if not found.resolve().is_relative_to(ours):
+            if not found.resolve().is_relative_to(cache.folder().resolve()):
                 yield found
 
 

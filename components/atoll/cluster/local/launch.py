@@ -171,8 +171,9 @@ def refuse(environment: Environment, names: Iterable[str]) -> None:
 def versions(environment: Environment, name: str) -> dict[str, str]:
     """The version of each program that a local cluster was last started with."""
     supervisor, prefix = Supervisor(environment), f"{name}."
-    described = (supervisor.described(path.stem) for path in environment.programs.glob(f"{prefix}*.conf"))
-    return {program.name.removeprefix(prefix): program.version for program in described if program}
+    names = [path.stem for path in environment.programs.glob(f"{prefix}*.conf")]
+    known = {name.removeprefix(prefix): supervisor.version(name) for name in names}
+    return {name: version for name, version in known.items() if version is not None}
 
 
 def start(environment: Environment, local: Local, programs: Iterable[Program]) -> list[str]:
