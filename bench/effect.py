@@ -7,11 +7,11 @@ other; a WAY is how the names of those begin that are measured. Printed are the 
 has it (for RBAC: until it answers otherwise), over all clusters and changes.
 """
 
-import statistics
 import sys
 from collections.abc import Iterator, Sequence
 
 from bench import fleet, policies, ways
+from bench.figures import percentile
 from bench.policies import Revision
 from bench.sync import Measured, Run
 from bench.ways import Way
@@ -38,11 +38,10 @@ def measured(ground: fleet.Fleet, way: Way, changes: int) -> Iterator[Measured]:
 def line(way: Way, kind: str, found: Sequence[Measured]) -> str:
     """What a kind of change took: seconds at the median, for the slowest twentieth, and at most."""
     seconds = sorted(at for each in found if each.change == kind for at in each.effect.values())
-    late = statistics.quantiles(seconds, n=20)[-1]
     missing = sum(len(each.missing) for each in found)
     return (
-        f"{way.name:<40} {kind:<16} {len(seconds):5} effects  P50 {statistics.median(seconds):5.2f}  "
-        f"P95 {late:5.2f}  max {seconds[-1]:5.2f} s  missing {missing}"
+        f"{way.name:<40} {kind:<16} {len(seconds):5} effects  P50 {percentile(seconds, 50):5.2f}  "
+        f"P95 {percentile(seconds, 95):5.2f}  max {seconds[-1]:5.2f} s  missing {missing}"
     )
 
 

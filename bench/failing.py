@@ -11,7 +11,6 @@ it is), and whether `atoll recap` is right in between and afterwards. Programs m
 import contextlib
 import itertools
 import json
-import statistics
 import subprocess
 import sys
 import threading
@@ -29,6 +28,7 @@ from atoll.host import Supervisor
 from atoll.kubernetes import Api, Kubeconfig
 from atoll.kubernetes.client import MERGE
 from bench import delaying, failures, fleet, others, policies
+from bench.figures import percentile
 from bench.fleet import Fleet
 from bench.policies import Manifest, Revision
 
@@ -214,10 +214,6 @@ def _slow(proxy: delaying.Delay) -> Iterator[failures.Revive]:
     proxy.seconds = 0.0
 
 
-def _p95(values: Sequence[float]) -> float:
-    return statistics.quantiles(values, n=20, method="inclusive")[-1]
-
-
 def main(words: Sequence[str]) -> None:
     """Prints one line for each kind of failure; `words` are the number of members and that of changes."""
     given = [int(word) for word in words]
@@ -228,7 +224,7 @@ def main(words: Sequence[str]) -> None:
     )
     for row in rows(count, changes):
         shown = "-" if row.shown is None else f"{row.shown:.1f}"
-        before, beside = ((statistics.median(each), _p95(each)) for each in (row.before, row.beside))
+        before, beside = ((percentile(each, 50), percentile(each, 95)) for each in (row.before, row.beside))
         print(
             f"{row.state:7} {shown:>8} {before[0]:19.3f}, {before[1]:5.3f} {beside[0]:8.3f}, {beside[1]:5.3f} "
             f"{beside[1] / before[1]:9.2f} {row.caught_up:14.1f}  {'right' if row.recap else 'WRONG'}",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from atoll.core import command
-from bench import growth, others, sync
+from bench import figures, growth, others, sync
 
 _HERE = Path(__file__).parent
 _README = _HERE.parent / "README.md"
@@ -37,10 +37,8 @@ def grown(rows: Iterable[Mapping[str, float]]) -> str:
         "their store": ("store_rss", "{:.0f}"),
         "the plane": ("plane_rss", "{:.0f}"),
     }
-    lines = [list(columns), ["---"] * len(columns)]
-    for row in rows:
-        told = {**row, "each": row["seconds"] / row["added"]}
-        lines.append([form.format(told[key]) for key, form in columns.values()])
+    told = [[form.format(_of_each(row)[key]) for key, form in columns.values()] for row in rows]
+    lines = [list(columns), ["---"] * len(columns), *told]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -56,12 +54,6 @@ def placed(readme: str, name: str, table: str) -> str:
     if not (first and last):
         raise ValueError(f"found no {begin} and {end}; expected both")
     return f"{before}{begin}\n{table}\n{end}{after}"
-
-
-def percentile(values: Iterable[float], percent: int) -> float:
-    """The least value that so many of a hundred do not exceed."""
-    known = sorted(values)
-    return known[max(0, -(-len(known) * percent // 100) - 1)]
 
 
 def _above(result: Mapping[str, Any]) -> Iterator[str]:
@@ -91,7 +83,11 @@ def _cell(found: Iterable[Mapping[str, Any]], way: str, change: str) -> str:
         statistics.median(each[key] for each in chosen) for key in ("seconds", "client", "servers")
     )
     effects = [at for each in chosen for at in each["effect"].values()]
-    heard = f" ({percentile(effects, _P50):.2f}, {percentile(effects, _P95):.2f})" if effects else ""
+    heard = (
+        f" ({figures.percentile(effects, _P50):.2f}, {figures.percentile(effects, _P95):.2f})"
+        if effects
+        else ""
+    )
     return f"{seconds:.2f}{heard}; {client:.1f} + {servers:.1f}{' failed' if failed else ''}"
 
 
@@ -114,16 +110,19 @@ def _compared(result: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": "bars", "title": title, "y": "seconds of the command", "series": series}
 
 
+def _of_each(row: Mapping[str, float]) -> dict[str, float]:
+    """A row with what each member added took of it, and what each has of the store."""
+    return {**row, "each": row["seconds"] / row["added"], "store_each": row["store_rss"] / row["members"]}
+
+
 def _growing(rows: Iterable[Mapping[str, float]]) -> dict[str, Any]:
     """What a member more took, against what one took in the first step, to be drawn."""
-    told = [{**row, "each": row["seconds"] / row["added"]} for row in rows]
+    told = [_of_each(row) for row in rows]
     names = {
         "each": "seconds for each added",
         "member_rss": "memory of a member",
         "store_each": "its part of the store",
     }
-    for row in told:
-        row["store_each"] = row["store_rss"] / row["members"]
     series = {
         name: {f"{row['members']:.0f}": row[key] / told[0][key] for row in told}
         for key, name in names.items()

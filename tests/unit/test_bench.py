@@ -1,7 +1,7 @@
 """What the bench measures by, and what it makes of it."""
 
 import pytest
-from bench import policies, table
+from bench import figures, policies, table
 from bench.policies import Revision
 
 
@@ -61,7 +61,7 @@ def test_the_table_has_medians_and_tells_what_failed():
 
 @pytest.mark.parametrize(("percent", "expected"), [(50, 2), (95, 4), (100, 4), (1, 1)])
 def test_a_percentile_is_a_value_that_was_measured(percent, expected):
-    assert table.percentile([4, 1, 3, 2], percent) == expected
+    assert figures.percentile([4, 1, 3, 2], percent) == expected
 
 
 def test_the_table_takes_the_place_of_the_one_before():
