@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,4 +51,7 @@ def load_plugins(engine_home: Path, project: Path, variables: Mapping[str, str])
 
 
 def _one() -> Serving:
-    return Serving([sys.executable, "-P", "-m", _PROGRAM])
+    # What it loads reads variables too, and must not see the caller's in the place of those that it is told.
+    hidden = ("PULUMI_", "OTEL_")
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    return Serving([sys.executable, "-P", "-m", _PROGRAM], env=variables)

@@ -141,15 +141,15 @@ def failure(argv: Sequence[str], code: int, output: str) -> CommandError:
 class Serving:
     """A program that begins at once, serves from when it is told how, and ends when its input does.
 
-    It is told in one line and prints `ready` then. In `env` it begins, the caller's environment where none is given.
+    It is told in one line and prints `ready` then. `env` is the whole environment that it begins with.
     """
 
-    def __init__(self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, argv: Sequence[str | Path], *, env: Mapping[str, str]) -> None:
         self._words = [str(word) for word in argv]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
             self._words,
-            env=None if env is None else dict(env),
+            env=dict(env),
             text=True,
             stdin=pipe,
             stdout=pipe,
@@ -179,8 +179,9 @@ class Serving:
 
     def end(self) -> None:
         """Ends it with what it runs."""
-        with self._process, contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        with self._process:
+            if self.alive:
+                os.killpg(self._process.pid, signal.SIGKILL)
 
 
 class Group:

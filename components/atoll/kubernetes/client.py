@@ -31,7 +31,7 @@ _READ_SECONDS = 30.0
 LOOK_SECONDS = 5.0
 """How long one who only looks waits for an answer: a frozen server takes requests and never answers them."""
 _NAMES = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-"""What a watch asks for: metadata is all that it needs of an object."""
+"""What is asked for where the metadata of an object is all that is needed."""
 _EVERYTHING = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 """What discovery of everything in one answer is asked by."""
 _NOT_FOUND = 404
@@ -90,8 +90,11 @@ class Api:
         content_type: str = "application/json",
         query: dict[str, str] | None = None,
         timeout: float | None = None,
+        names: bool = False,
     ) -> Manifest:
         """Sends one request and returns the answer's JSON (`{"text": ...}` where it is none).
+
+        With `names` the server answers with the metadata of objects alone.
 
         Raises:
             ApiError: the server answered with an error.
@@ -100,7 +103,11 @@ class Api:
         url = f"{self.kubeconfig.server}{path}" + (f"?{urlencode(query)}" if query else "")
         options = {
             "body": None if body is None else json.dumps(body),
-            "headers": {**self._headers, "content-type": content_type},
+            "headers": {
+                **self._headers,
+                "content-type": content_type,
+                **({"accept": _NAMES} if names else {}),
+            },
             "timeout": timeout or self._time_limit(method),
         }
         attempts = self.attempts()
@@ -289,15 +296,18 @@ class Api:
         manager: str = naming.FIELD_MANAGER,
         force: bool = False,
         dry_run: bool = False,
+        names: bool = False,
     ) -> Manifest:
-        """Server-side apply; returns the object as it is then.
+        """Server-side apply; returns the object as it is then, or with `names` its metadata alone.
 
         Source: https://kubernetes.io/docs/reference/using-api/server-side-apply
         """
         query = {"fieldManager": manager, "force": str(force).lower(), "fieldValidation": "Strict"}
         if dry_run:
             query["dryRun"] = "All"
-        return self.request("PATCH", self.path(manifest), manifest, content_type=APPLY, query=query)
+        return self.request(
+            "PATCH", self.path(manifest), manifest, content_type=APPLY, query=query, names=names
+        )
 
     def delete(self, manifest: Manifest, *, propagation: str = "Background") -> bool:
         """Asks for an object's deletion; returns whether there was one."""
