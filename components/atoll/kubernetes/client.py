@@ -101,15 +101,9 @@ class Api:
             UnreachableError: no answer came.
         """
         url = f"{self.kubeconfig.server}{path}" + (f"?{urlencode(query)}" if query else "")
-        options = {
-            "body": None if body is None else json.dumps(body),
-            "headers": {
-                **self._headers,
-                "content-type": content_type,
-                **({"accept": _NAMES} if names else {}),
-            },
-            "timeout": timeout or self._time_limit(method),
-        }
+        headers = {**self._headers, "content-type": content_type} | ({"accept": _NAMES} if names else {})
+        written = None if body is None else json.dumps(body)
+        options = {"body": written, "headers": headers, "timeout": timeout or self._time_limit(method)}
         attempts = self.attempts()
         while True:
             try:
