@@ -139,7 +139,7 @@ class MemberWork:
             self._sight.expect(self._work)
             # Whoever wrote it before, in whatever way: the mark of admission's own changes is another manager.
             try:
-                self._plane.apply(wanted, force=True, names=True)
+                self._plane.in_brief().apply(wanted, force=True)
                 self._work = wanted
             except ApiError as error:
                 return f"its Work cannot be written ({quoted(error)})"
@@ -182,7 +182,7 @@ class MemberWork:
         remaining = [each for each in self._left if not self._is_gone(each)]
         if not remaining:
             self._work = self._wanted([])
-            self._plane.apply(self._work, force=True, names=True)
+            self._plane.in_brief().apply(self._work, force=True)
         self._left = remaining
 
     def _is_gone(self, reference: Manifest) -> bool:

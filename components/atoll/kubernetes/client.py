@@ -90,20 +90,19 @@ class Api:
         content_type: str = "application/json",
         query: dict[str, str] | None = None,
         timeout: float | None = None,
-        names: bool = False,
     ) -> Manifest:
         """Sends one request and returns the answer's JSON (`{"text": ...}` where it is none).
-
-        With `names` the server answers with the metadata of objects alone.
 
         Raises:
             ApiError: the server answered with an error.
             UnreachableError: no answer came.
         """
         url = f"{self.kubeconfig.server}{path}" + (f"?{urlencode(query)}" if query else "")
-        headers = {**self._headers, "content-type": content_type} | ({"accept": _NAMES} if names else {})
-        written = None if body is None else json.dumps(body)
-        options = {"body": written, "headers": headers, "timeout": timeout or self._time_limit(method)}
+        options = {
+            "body": None if body is None else json.dumps(body),
+            "headers": {**self._headers, "content-type": content_type},
+            "timeout": timeout or self._time_limit(method),
+        }
         attempts = self.attempts()
         while True:
             try:
@@ -142,6 +141,12 @@ class Api:
         telling = copy.copy(self)
         telling.told = told
         return telling
+
+    def in_brief(self) -> "Api":
+        """The same server, which answers with the metadata of objects alone."""
+        brief = copy.copy(self)
+        brief._headers = {**self._headers, "accept": f"{_NAMES}, application/json"}  # noqa: SLF001 - another of this class
+        return brief
 
     def attempts(self) -> Attempts:
         """The tries of a request that its sender repeats."""
@@ -290,18 +295,15 @@ class Api:
         manager: str = naming.FIELD_MANAGER,
         force: bool = False,
         dry_run: bool = False,
-        names: bool = False,
     ) -> Manifest:
-        """Server-side apply; returns the object as it is then, or with `names` its metadata alone.
+        """Server-side apply; returns the object as it is then.
 
         Source: https://kubernetes.io/docs/reference/using-api/server-side-apply
         """
         query = {"fieldManager": manager, "force": str(force).lower(), "fieldValidation": "Strict"}
         if dry_run:
             query["dryRun"] = "All"
-        return self.request(
-            "PATCH", self.path(manifest), manifest, content_type=APPLY, query=query, names=names
-        )
+        return self.request("PATCH", self.path(manifest), manifest, content_type=APPLY, query=query)
 
     def delete(self, manifest: Manifest, *, propagation: str = "Background") -> bool:
         """Asks for an object's deletion; returns whether there was one."""
