@@ -167,3 +167,13 @@ def test_a_leaf_no_longer_fits_when_less_than_a_third_of_its_life_is_left():
 
     assert x509.fits(leaf, ours, subject, datetime.now(UTC) + x509.LEAF_LIFE * 0.6)
     assert not x509.fits(leaf, ours, subject, datetime.now(UTC) + x509.LEAF_LIFE * 0.7)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 0o022), (0o077, 0o077), (0o002, 0o022)])
+def test_nobody_else_may_write_what_is_made_from_then_on(before, after):
+    found = os.umask(before)
+    try:
+        files.refuse_other_writers()
+        assert os.umask(0) == after
+    finally:
+        os.umask(found)

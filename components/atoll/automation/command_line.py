@@ -39,7 +39,7 @@ from atoll.automation.show import Screen
 from atoll.automation.status import status as status_of
 from atoll.automation.turns import Turn
 from atoll.automation.words import NO_TIME, AsJson, EnvironmentName, Wait
-from atoll.core import naming, redaction
+from atoll.core import files, naming, redaction
 from atoll.core.errors import ArgsError, AtollError, Exit, of_system
 from atoll.host import limits
 from atoll.platform import load
@@ -343,8 +343,7 @@ def doctor(
 def main() -> None:
     """Run the command; every error of ours ends in its lines and its exit code."""
     interruption.listen()
-    # Nobody else may write what is ours, whatever the caller's shell allows.
-    os.umask(os.umask(0) | 0o022)
+    files.refuse_other_writers()
     limits.raise_open_files()
     try:
         with journal.kept(), tracing.command(journal.complain, journal.mention):

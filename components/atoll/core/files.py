@@ -61,6 +61,11 @@ def read_json(path: Path, default: Any = None) -> Any:
         return default
 
 
+def refuse_other_writers() -> None:
+    """Lets nobody else write what this process makes, whatever its caller's shell allows."""
+    os.umask(os.umask(0) | 0o022)
+
+
 def folder(path: Path, mode: int = 0o700) -> Path:
     """Makes a folder that its owner alone can enter, with its parents."""
     path.mkdir(parents=True, exist_ok=True, mode=mode)

@@ -30,21 +30,23 @@ class Ways:
         """
         with self._lock:
             if self._found is None:
+                # Once, whatever comes of it: all who ask wait here.
+                self._found = {}
                 self._found = self._all()
-            if member not in self._found:
-                # It joined since.
-                self._found[member] = self._one(member)
-            return self._found[member]
+        if member not in self._found:
+            # It joined since.
+            self._found[member] = self._one(member)
+        return self._found[member]
 
     def _all(self) -> dict[str, Api]:
         """Those of all members, in two requests."""
         try:
-            clusters: list[Manifest] = self._plane.request("GET", CLUSTERS).get("items") or []
+            clusters = self._get(CLUSTERS).get("items") or []
             spaces = {space for each in clusters if (space := _secret(each)[0])}
             secrets = {
                 (space, each["metadata"]["name"]): each
                 for space in spaces
-                for each in self._plane.items("v1", "Secret", space)
+                for each in self._get(f"/api/v1/namespaces/{space}/secrets").get("items") or []
             }
         except ApiError:
             # Whoever may not list may still ask for one.
@@ -57,9 +59,9 @@ class Ways:
 
     def _one(self, member: str) -> Api:
         try:
-            cluster = self._plane.request("GET", f"{CLUSTERS}/{member}")
+            cluster = self._get(f"{CLUSTERS}/{member}")
             space, name = _secret(cluster)
-            secret = self._plane.request("GET", f"/api/v1/namespaces/{space}/secrets/{name}")
+            secret = self._get(f"/api/v1/namespaces/{space}/secrets/{name}")
         except ApiError as error:
             raise UnavailableError(
                 f"cluster {member}: found no token of Karmada's on the control plane ({error}); expected one"
@@ -67,6 +69,9 @@ class Ways:
         if cluster["spec"].get("proxyURL"):
             raise UnavailableError(f"cluster {member}: found a proxy before it; expected a direct way")
         return _way(cluster, secret)
+
+    def _get(self, path: str) -> Manifest:
+        return self._plane.request("GET", path, timeout=LOOK_SECONDS)
 
 
 def _secret(cluster: Manifest) -> tuple[str, str]:

@@ -4,6 +4,7 @@ Pulumi's own plugins are downloads. Where they cannot be had, a stand-in serves 
 engine home uses is probed once and recorded, since a switch in silence could change what a preview says.
 """
 
+import contextlib
 import shlex
 import shutil
 import sys
@@ -18,7 +19,7 @@ import psutil
 
 from atoll import toolchain
 from atoll.core import command, files
-from atoll.core.errors import CommandError, UnavailableError
+from atoll.core.errors import AtollError, CommandError, UnavailableError
 from atoll.host import remains
 from atoll.provider import launcher, versions
 
@@ -126,8 +127,9 @@ def start_ahead(engine_home: Path, project: Path, env: dict[str, str]) -> None:
     `env` is the whole environment of the engine. Where it does not start, the engine's first plugin tells why.
     """
     argv = [sys.executable, "-I", "-S", launcher.__file__, str(engine_home / SERVERS)]
-    # As the shell sets it that runs a plugin.
-    command.run(argv, env={**env, "PWD": str(project)}, cwd=project, check=False)
+    with contextlib.suppress(AtollError, OSError):
+        # The variable as the shell sets it that runs a plugin.
+        command.run(argv, env={**env, "PWD": str(project)}, cwd=project, check=False)
 
 
 def release(engine_home: Path) -> None:

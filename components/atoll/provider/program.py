@@ -23,7 +23,7 @@ from typing import Any
 
 import grpc
 
-from atoll.core import command
+from atoll.core import command, files
 
 _SERVICE = "pulumirpc.LanguageRuntime"
 _NOTHING_TO_TELL = frozenset({"GetPluginInfo", "GetRequiredPackages", "GetRequiredPlugins"})
@@ -78,6 +78,8 @@ def _load() -> Any:
     """Loads all that, and returns what makes the server of a program."""
     for name in _LOADED:
         importlib.import_module(name)
+    # A command that begins it ahead has not done so itself yet.
+    importlib.import_module("atoll.host.limits").raise_open_files()
     # Seven calls to the engine for each resource, of steps that only who changes Pulumi's SDK wants to see.
     importlib.import_module("pulumi.log").debug = lambda *_args, **_options: None  # type: ignore[attr-defined] # the name is theirs
     # Under a name that Pulumi keeps to itself: it is the server of its Automation API.
@@ -110,6 +112,7 @@ def main() -> None:
     """Loads, and serves until its input ends."""
     # Loading makes many objects and no garbage, and a run is short.
     gc.disable()
+    files.refuse_other_writers()
     runtime: Future[Any] = Future()
     serving = Thread(target=_serve, args=[runtime])
     serving.start()
