@@ -245,7 +245,8 @@ def _token(endpoint, **more):
 
 @pytest.mark.parametrize("lists", [True, False])
 @pytest.mark.parametrize(
-    ("member", "proxied"), [("answers", 0), ("refuses", 1), ("is gone", 1), ("is behind a proxy", 1)]
+    ("member", "proxied"),
+    [("answers", 0), ("refuses", 1), ("is gone", 1), ("is behind a proxy", 1), ("has no token", 1)],
 )
 def test_a_member_is_asked_directly_and_through_the_plane_where_that_cannot_be(member, proxied, lists):
     bundle, asked = _bundle("one", "two"), {"plane": 0, "member": 0}
@@ -273,6 +274,8 @@ def test_a_member_is_asked_directly_and_through_the_plane_where_that_cannot_be(m
         endpoint = "http://127.0.0.1:9" if member == "is gone" else there
         more = {"proxyURL": "http://127.0.0.1:9"} if member == "is behind a proxy" else {}
         cluster, secret = _token(endpoint, **more)
+        if member == "has no token":
+            secret.pop("data")
         inputs = {**bundle.inputs, "access": Kubeconfig(here).text(), "clusters": ["reef"]}
 
         found = bundle_effects.look(inputs)

@@ -51,11 +51,8 @@ class Ways:
         except ApiError:
             # Whoever may not list may still ask for one.
             return {}
-        return {
-            each["metadata"]["name"]: _way(each, secret)
-            for each in clusters
-            if (secret := secrets.get(_secret(each))) and not each["spec"].get("proxyURL")
-        }
+        ways = {each["metadata"]["name"]: _way(each, secrets.get(_secret(each), {})) for each in clusters}
+        return {name: way for name, way in ways.items() if way}
 
     def _one(self, member: str) -> Api:
         try:
@@ -66,9 +63,11 @@ class Ways:
             raise UnavailableError(
                 f"cluster {member}: found no token of Karmada's on the control plane ({error}); expected one"
             ) from error
-        if cluster["spec"].get("proxyURL"):
-            raise UnavailableError(f"cluster {member}: found a proxy before it; expected a direct way")
-        return _way(cluster, secret)
+        if way := _way(cluster, secret):
+            return way
+        raise UnavailableError(
+            f"cluster {member}: found no token, or a proxy before it; expected a direct way"
+        )
 
     def _get(self, path: str) -> Manifest:
         return self._plane.request("GET", path, timeout=LOOK_SECONDS)
@@ -80,12 +79,15 @@ def _secret(cluster: Manifest) -> tuple[str, str]:
     return reference.get("namespace", ""), reference.get("name", "")
 
 
-def _way(cluster: Manifest, secret: Manifest) -> Api:
-    data = {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}
+def _way(cluster: Manifest, secret: Manifest) -> Api | None:
+    """None where Karmada has no token for it, or goes by a proxy: whoever asked without would be somebody else."""
+    spec, data = cluster["spec"], {k: base64.b64decode(v) for k, v in (secret.get("data") or {}).items()}
+    if spec.get("proxyURL") or not (spec.get("apiEndpoint") and data.get("token")):
+        return None
     known = Kubeconfig(
-        cluster["spec"].get("apiEndpoint", ""),
+        spec["apiEndpoint"],
         authority=data.get("caBundle", b""),
-        token=data.get("token", b"").decode(),
-        insecure=bool(cluster["spec"].get("insecureSkipTLSVerification")),
+        token=data["token"].decode(),
+        insecure=bool(spec.get("insecureSkipTLSVerification")),
     )
     return Api(known, connect=_CONNECT_SECONDS, read=LOOK_SECONDS)
