@@ -57,7 +57,7 @@ def text(program: Program, log: Path) -> str:
 
 def parse(name: str, section: str) -> Program | None:
     """The program of a section; None where it tells none, as a file that was damaged does."""
-    found = {one or other: value for one, other, value in _FIELD.findall(section)}
+    found = _fields(section)
     try:
         words = shlex.split(found.get("command", "").replace("%%", "%"))
         argv = tuple(words[len(ENDS_WITH_SUPERVISOR) :])
@@ -69,13 +69,17 @@ def parse(name: str, section: str) -> Program | None:
     return Program(name, argv, priority, variables=variables, **known) if argv else None
 
 
+def _fields(section: str) -> dict[str, str]:
+    return {one or other: value for one, other, value in _FIELD.findall(section)}
+
+
 def version(path: Path) -> str | None:
     """The version of a file's program, or None where there is none: all that is asked of many at once."""
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError):
         return None
-    found = {one or other: value for one, other, value in _FIELD.findall(text)}
+    found = _fields(text)
     return found.get("version", "") if found.get("command") else None
 
 

@@ -25,24 +25,23 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from atoll.provider import launcher, server
+from atoll.provider import launcher, resources, server
 
 _GRACE = 10.0
 """Seconds that it stays without a launch."""
 _HELLO = 5.0
 """Seconds for a launcher to say what it wants; it says so at once or never."""
 _PAUSE = 0.5
-_USUAL = (
-    "atoll.provider.atoll",
-    "atoll.provider.kubernetes.plugin",
-    "atoll.cluster.effects",
-    "atoll.federation.bundle_effects",
-    "atoll.federation.delivery_effects",
-    "atoll.federation.joining_effects",
-    "atoll.federation.local.effects",
-    "atoll.federation.member_effects",
+_PLUGINS = ("atoll.provider.atoll", "atoll.provider.kubernetes.plugin")
+_EFFECTS = (
+    "BundleDelivery",
+    "LocalCluster",
+    "LocalControlPlane",
+    "MemberAccess",
+    "MemberStatus",
+    "PropagationStatus",
 )
-"""What the launches of most environments load, each when it is first asked; a server that begins ahead of them does at once."""
+"""With the plugins what most environments need, each loaded when it is first asked; a server that begins ahead loads them at once."""
 
 
 class _Shared:
@@ -164,8 +163,10 @@ def main() -> None:
 
 
 def _load_ahead() -> None:
-    for name in _USUAL:
+    for name in _PLUGINS:
         importlib.import_module(name)
+    for name in _EFFECTS:
+        resources.effect(name)
     gc.freeze()
 
 
