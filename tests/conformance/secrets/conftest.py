@@ -1,5 +1,6 @@
 """One KMS endpoint and one engine for all tests here; each test has an alias, a project and a stack of its own."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -8,6 +9,7 @@ import subprocess
 import textwrap
 from pathlib import Path
 
+import psutil
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -88,10 +90,15 @@ class KeyProgram(Program):
         self._call("stack", "import", "--file", str(file))
 
     def kill(self):
-        """kill -9 for the engine and for the server of its plugins, which would go on by itself."""
-        for server in servers_of(self._engine.home / plugins.SERVERS):
-            server.kill()
+        """kill -9 for the engine and for the server of its plugins, which would go on by itself.
+
+        The engine goes first: of a server that is gone it would note that the creation failed.
+        """
+        servers = servers_of(self._engine.home / plugins.SERVERS)
         os.killpg(self.running.pid, signal.SIGKILL)
+        for server in servers:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                server.kill()
 
     def key(self, **args):
         """Makes one key the program: `app`, under the test's alias."""
