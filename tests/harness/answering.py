@@ -13,11 +13,20 @@ Answer = tuple[int, Any]
 
 @contextlib.contextmanager
 def answering(answer: Callable[[str], Answer]) -> Iterator[str]:
-    """Serves what `answer` says to each GET of a path while the block runs; gives the server's URL."""
+    """Serves what `answer` says to each GET of a path while the block runs; gives the server's URL.
+
+    A PATCH is asked for as `PATCH` and the path.
+    """
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            code, told = answer(self.path)
+            self._tell(*answer(self.path))
+
+        def do_PATCH(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            self._tell(*answer(f"PATCH {self.path}"))
+
+        def _tell(self, code, told):
             self.send_response(code)
             self.end_headers()
             self.wfile.write(told if isinstance(told, bytes) else json.dumps(told).encode())

@@ -23,6 +23,11 @@ _SILENT_PATIENCE = timedelta(seconds=15)
 """How long the gate waits for a cluster that does not answer, once all others are served."""
 _SHARE_AGAIN = 2.0
 """Seconds after which replicas are shared out anew once more: clusters join one after another, and Karmada's times are whole seconds."""
+_REWATCH_SECONDS = 60.0
+"""How long Karmada's watches of a member that was cut off may pause: what was just taken away there is still there for it.
+
+A share that was given meanwhile comes only then. Source: client-go's reflector, whose backoff ends at 30 s, times up to two.
+"""
 _FORMER_AFTER = 1.0
 """Seconds after which somebody who lags may still be under an override that nobody declares any more."""
 
@@ -53,8 +58,11 @@ class PropagationStatus(Effect):
         return f"not served: {', '.join(behind)}" if behind else None
 
     def create(self, name: str, inputs: Values, context: Context) -> Outcome:  # noqa: ARG002 - the protocol's
-        """Polls until all clusters are served or the time is over; names those that lag."""
-        watch = Watch(inputs)
+        """Polls until all clusters are served or the time is over; names those that lag.
+
+        Where replicas are shared out anew, some cluster returned: it has the time of Karmada's watches beside its own.
+        """
+        watch, limit = Watch(inputs), float(inputs["timeoutSeconds"])
         begin, pause, released, shared = time.monotonic(), 0.1, False, 0.0
         while True:
             lagging = watch.look()
@@ -63,9 +71,10 @@ class PropagationStatus(Effect):
                 watch.release()
                 released = True
             if waited - shared > _SHARE_AGAIN:
-                watch.share()
+                if watch.share():
+                    limit = inputs["timeoutSeconds"] + _REWATCH_SECONDS
                 shared = waited
-            if not lagging or context.cancelled.is_set() or waited > inputs["timeoutSeconds"]:
+            if not lagging or context.cancelled.is_set() or waited > limit:
                 break
             if waited > _SILENT_PATIENCE.total_seconds() and set(lagging) <= watch.silent:
                 break
@@ -137,14 +146,17 @@ class Watch:
             if found and (found["metadata"].get("labels") or {}).get(naming.MARK) == naming.PACKAGE:
                 self._api.delete(policy)
 
-    def share(self) -> None:
-        """Lets Karmada share replicas out anew where a cluster that is Ready has none and could have."""
+    def share(self) -> bool:
+        """Lets Karmada share replicas out anew where a cluster that is Ready has none and could have; whether it does."""
+        shared = False
         for binding, share in self._shares.values():
             if share and not share.is_fair(self._ready):
                 # Where it fails the cluster goes on to lag, and it is asked for again.
                 with contextlib.suppress(AtollError):
                     path = self._api.path(binding)
                     self._api.request("PATCH", path, failover.sharing_anew(), content_type=MERGE)
+                    shared = True
+        return shared
 
     def delivered(self, lagging: dict[str, list[str]]) -> dict[str, int]:
         """For each cluster, how many objects it runs as written."""
