@@ -25,7 +25,7 @@ from atoll.core import command
 from atoll.federation import delivery, works
 from atoll.federation.joining import CLUSTERS
 from atoll.host import Supervisor
-from atoll.kubernetes import Api, Kubeconfig
+from atoll.kubernetes import Api, Kubeconfig, identities
 from atoll.kubernetes.client import MERGE
 from bench import delaying, failures, fleet, others, policies
 from bench.figures import percentile
@@ -109,12 +109,12 @@ class Ground:
     def _write(self, changed: Sequence[Manifest]) -> None:
         """Puts what changed into the Work of each member, all at once."""
         found = self.plane.items(works.API, "Work", labelSelector=f"{works.BUNDLE}=policies")
-        new = {works.identity(each): each for each in changed}
+        new = {identities.of(each): each for each in changed}
 
         def write(work: Manifest) -> None:
             manifests = [
-                {**each, **{key: new[works.identity(each)][key] for key in policies.FIELDS if key in each}}
-                if works.identity(each) in new
+                {**each, **{key: new[identities.of(each)][key] for key in policies.FIELDS if key in each}}
+                if identities.of(each) in new
                 else each
                 for each in works.manifests(work)
             ]

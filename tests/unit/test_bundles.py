@@ -15,7 +15,7 @@ from atoll.federation.bundle_effects import BundleDelivery
 from atoll.federation.delivery import REVISION, named
 from atoll.federation.work_effects import Precedence, Served
 from atoll.federation.works import Bundle
-from atoll.kubernetes import Kubeconfig
+from atoll.kubernetes import Kubeconfig, identities
 from harness import bundles
 from harness.answering import answering
 
@@ -91,7 +91,7 @@ def test_a_bundle_that_no_work_holds_is_told_before_anything_is_written():
 
 @given(before=LISTS, after=LISTS, noted=LISTS)
 def test_what_has_to_go_is_what_a_work_ever_listed_and_is_not_wanted(before, after, noted):
-    note = [works.reference(bundles.config(name, "fleet")) for name in noted]
+    note = [identities.reference(bundles.config(name, "fleet")) for name in noted]
     work, wanted = _work(_bundle(*before), leaving=note), _bundle(*after)
 
     left = works.leaving(work, wanted.copies("lagoon"))

@@ -9,6 +9,7 @@ import typer
 from atoll.automation import completion, words
 from atoll.automation.words import AsJson, EnvironmentName
 from atoll.core.errors import Exit, SettingsError
+from atoll.kubernetes import identities
 from atoll.platform import manifests, problems, tree
 from atoll.platform.effective import Setting, of_cluster, settings
 from atoll.platform.inventory import Inventory
@@ -154,7 +155,7 @@ def _shown(setting: Setting) -> str:
     """A value in one short line."""
     value = setting.value
     if isinstance(value, dict) and not any(manifests.nameless(value)):
-        return manifests.label(value)
+        return identities.label(value)
     text = value if isinstance(value, str) else json.dumps(value)
     line = " ".join(text.split()) or '""'
     return line if len(line) <= _WIDEST else f"{line[: _WIDEST - 3]}..."

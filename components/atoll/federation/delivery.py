@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from atoll.core import naming
+from atoll.kubernetes import identities
 
 Manifest = dict[str, Any]
 _NAMED = re.compile(r"\b(?:propagation|bundle) \S+: cluster (\S+): ")
@@ -36,8 +37,7 @@ class Wanted:
     @property
     def label(self) -> str:
         """How people call it."""
-        within = f"{self.namespace}/" if self.namespace else ""
-        return f"{self.kind} {within}{self.name}"
+        return identities.label(self.manifest)
 
     @property
     def manifest(self) -> Manifest:

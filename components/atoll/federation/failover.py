@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from atoll.federation import works
+from atoll.kubernetes import identities
 
 Manifest = dict[str, Any]
 FAILOVER = "failover"
@@ -34,7 +34,7 @@ def sets_replicas(patches: Iterable[Mapping[str, Any]]) -> bool:
 
 def uneven(manifest: Mapping[str, Any]) -> str:
     """What is said of a Deployment whose replicas are different somewhere."""
-    return f"found replicas of {works.label(manifest)} that differ by cluster; expected one number, which the clusters share"
+    return f"found replicas of {identities.label(manifest)} that differ by cluster; expected one number, which the clusters share"
 
 
 def binding(deployment: Manifest) -> Manifest:

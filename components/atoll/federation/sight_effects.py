@@ -7,7 +7,7 @@ from atoll.federation.direct_effects import Ways
 from atoll.federation.joining import CLUSTERS
 from atoll.federation.trial_effects import Trial
 from atoll.federation.works import Bundle
-from atoll.kubernetes import Api, ApiError
+from atoll.kubernetes import Api, ApiError, identities
 from atoll.kubernetes.client import LOOK_SECONDS, Manifest
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
@@ -32,11 +32,11 @@ class Sight:
 
     def expect(self, work: Manifest | None) -> None:
         """Learns what is to become another one, by the Work as it was: that is looked at first."""
-        before = {works.identity(each): delivery.revision(each) for each in works.manifests(work)}
+        before = {identities.of(each): delivery.revision(each) for each in works.manifests(work)}
         self._fresh = {
             (each.api_version, each.kind)
             for each in self._copies
-            if before.get(works.identity(each.manifest)) != each.revision
+            if before.get(identities.of(each.manifest)) != each.revision
         }
 
     def lags(self, *, whole: bool = True, fresh: bool = False) -> dict[Wanted, str]:

@@ -13,7 +13,7 @@ from atoll.federation.delivery import Wanted
 from atoll.federation.joining import CLUSTERS
 from atoll.federation.sight_effects import Sight
 from atoll.host import hearing
-from atoll.kubernetes import ApiError
+from atoll.kubernetes import ApiError, identities
 from atoll.kubernetes.client import LOOK_SECONDS, MERGE, Manifest
 
 _FIRST_PAUSE, _LAST_PAUSE = 0.2, 0.5
@@ -116,7 +116,7 @@ class MemberWork:
 
     @property
     def _leaving(self) -> list[str]:
-        return [works.label(each) for each in self._left]
+        return [identities.label(each) for each in self._left]
 
     def _unjoined(self) -> str | None:
         """Why there is no place for a Work yet. It is not asked whether the member is Ready: Karmada waits for that."""
@@ -239,7 +239,7 @@ def _release_others(sight: Sight, work: Manifest) -> None:
     So too what the plane no longer knows, which it could not take away.
     """
     bundle, listed = sight.bundle, works.manifests(work)
-    found = [(each, sight.get(works.reference(each))) for each in listed if sight.is_known(each)]
+    found = [(each, sight.get(identities.reference(each))) for each in listed if sight.is_known(each)]
     ours = [each for each, live in found if live is None or works.is_carried_by(live, bundle.name)]
     if len(ours) < len(listed) and not work["metadata"].get("deletionTimestamp"):
         sight.plane.apply(bundle.work(sight.member, ours), force=True)

@@ -15,6 +15,7 @@ from typing import Any, cast
 from atoll.core import naming
 from atoll.core.errors import ArgsError, quoted
 from atoll.federation.delivery import REVISION, Wanted
+from atoll.kubernetes import identities
 
 Manifest = dict[str, Any]
 API = "work.karmada.io/v1alpha1"
@@ -151,28 +152,10 @@ def patched(manifest: Mapping[str, Any], patches: list[Manifest]) -> Manifest:
     try:
         found = jsonpath.JSONPatch(patches).apply(copy.deepcopy(dict(manifest)))
     except jsonpath.JSONPatchError as error:
-        raise ArgsError(f"{label(manifest)}: found patches that do not fit it ({quoted(error)})") from error
+        raise ArgsError(
+            f"{identities.label(manifest)}: found patches that do not fit it ({quoted(error)})"
+        ) from error
     return cast("Manifest", found)
-
-
-def reference(manifest: Mapping[str, Any]) -> Manifest:
-    """What names an object, and nothing else of it."""
-    metadata = {
-        key: manifest["metadata"][key] for key in ("name", "namespace") if manifest["metadata"].get(key)
-    }
-    return {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": metadata}
-
-
-def identity(manifest: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """What tells an object from every other: group, kind, namespace, name. Its versions show the same one."""
-    metadata, group = manifest["metadata"], str(manifest["apiVersion"]).rpartition("/")[0]
-    return group, str(manifest["kind"]), str(metadata.get("namespace") or ""), str(metadata["name"])
-
-
-def label(manifest: Mapping[str, Any]) -> str:
-    """How people call an object."""
-    _, kind, namespace, name = identity(manifest)
-    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
 
 
 def manifests(work: Manifest | None) -> list[Manifest]:
@@ -186,9 +169,9 @@ def leaving(work: Manifest | None, copies: Iterable[Manifest]) -> list[Manifest]
     Karmada takes away only what is listed as the whole Work goes.
     """
     annotations = ((work or {}).get("metadata") or {}).get("annotations") or {}
-    kept = {identity(each) for each in copies}
-    known = [*json.loads(annotations.get(LEAVING, "[]")), *map(reference, manifests(work))]
-    return list({identity(each): each for each in known if identity(each) not in kept}.values())
+    kept = {identities.of(each) for each in copies}
+    known = [*json.loads(annotations.get(LEAVING, "[]")), *map(identities.reference, manifests(work))]
+    return list({identities.of(each): each for each in known if identities.of(each) not in kept}.values())
 
 
 def is_written(work: Manifest | None, wanted: Manifest) -> bool:
@@ -196,7 +179,8 @@ def is_written(work: Manifest | None, wanted: Manifest) -> bool:
     live = ((work or {}).get("metadata") or {}).get("annotations") or {}
     want = wanted["metadata"]["annotations"]
     return all(live.get(key) == want.get(key) for key in (REVISION, LEAVING)) and (
-        [identity(each) for each in manifests(work)] == [identity(each) for each in manifests(wanted)]
+        [identities.of(each) for each in manifests(work)]
+        == [identities.of(each) for each in manifests(wanted)]
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from atoll.kubernetes import identities
 from atoll.platform import declaration, manifests, tree
 from atoll.platform.inventory import Bundle, Propagation
 from atoll.platform.manifests import Finding
@@ -35,7 +36,7 @@ def overlaps(bundles: Mapping[str, Bundle], propagations: Mapping[str, Propagati
                 if any(manifests.nameless(resource)):
                     continue
                 path: Path = (section, name, "resources", index)
-                others = seen.setdefault(manifests.identity(resource), [])
+                others = seen.setdefault(identities.of(resource), [])
                 if section == SECTION:
                     yield from _again(path, resource, each.clusters, others)
                 others.append((path, each.clusters))
@@ -49,6 +50,6 @@ def _again(
 ) -> Iterator[Finding]:
     for other, theirs in others:
         if both := sorted(set(clusters) & set(theirs)):
-            text = f"found {manifests.label(resource)} again; expected it once in {choice(both, 'and')}"
+            text = f"found {identities.label(resource)} again; expected it once in {choice(both, 'and')}"
             yield path, f"{text} (it is {tree.dotted(other)} too)"
             return

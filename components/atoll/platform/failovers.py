@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from atoll.core import naming
 from atoll.federation import failover, placement
 from atoll.federation.failover import FAILOVER
-from atoll.platform import manifests, planes
+from atoll.kubernetes import identities
+from atoll.platform import planes
 from atoll.platform.checks import Finding
 from atoll.platform.inventory import Inventory, Propagation
 from atoll.platform.values import Driver, PlaneDriver
@@ -40,7 +41,7 @@ def _own(name: str, declared: Propagation) -> Iterator[Finding]:
         patches = [
             patch
             for override in declared.overrides
-            if manifests.identity(override.resource) == manifests.identity(manifest)
+            if identities.of(override.resource) == identities.of(manifest)
             for patch in override.patches
         ]
         if failover.sets_replicas(patches):

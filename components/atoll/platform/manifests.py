@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from atoll.core import naming
+from atoll.kubernetes import identities
 from atoll.platform.problems import shown
 from atoll.platform.tree import Path
 
@@ -24,18 +25,6 @@ def at(manifest: Mapping[str, Any], path: Path) -> Any:
     for step in path:
         value = value.get(step) if isinstance(value, Mapping) else None
     return value
-
-
-def identity(manifest: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What tells an object from every other: API group, kind, namespace and name. Versions show the same one."""
-    version, kind, name, namespace = (at(manifest, path) for path in IDENTITY)
-    return str(version).rpartition("/")[0], kind, namespace, name
-
-
-def label(manifest: Mapping[str, Any]) -> str:
-    """How people call an object."""
-    _, kind, namespace, name = identity(manifest)
-    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
 
 
 def nameless(manifest: Mapping[str, Any]) -> Iterator[Finding]:
@@ -59,7 +48,7 @@ def unfit(manifest: Mapping[str, Any]) -> Iterator[Finding]:
     kind = manifest["kind"]
     if kind.endswith("List") and "items" in manifest:
         yield ("kind",), f"found {kind!r}, a list of objects; expected one object. Give each its own entry"
-    if identity(manifest)[:2] == ("", "Secret"):
+    if identities.of(manifest)[:2] == ("", "Secret"):
         expected = "another kind (it would lie in plain in Git, where everybody with the repository reads it)"
         yield ("kind",), f"found 'Secret'; expected {expected}"
     path: Path = ("metadata", "name") if kind == "Namespace" else ("metadata", "namespace")

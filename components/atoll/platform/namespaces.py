@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from atoll.platform import inventory, manifests
+from atoll.kubernetes import identities
+from atoll.platform import inventory
 from atoll.platform.checks import Finding
 from atoll.platform.inventory import Propagation
 from atoll.platform.problems import choice, shown
@@ -43,8 +44,7 @@ def homeless(found: Iterable[Placed], propagations: Mapping[str, Propagation]) -
 def brings(propagation: Propagation, namespace: str) -> bool:
     """Whether a propagation has a namespace among its objects."""
     return any(
-        manifests.identity(resource) == manifests.identity(home(namespace))
-        for resource in propagation.resources
+        identities.of(resource) == identities.of(home(namespace)) for resource in propagation.resources
     )
 
 

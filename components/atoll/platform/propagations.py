@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from atoll.kubernetes import identities
 from atoll.platform import declaration, manifests, patches, tree
 from atoll.platform.groups import Groups
 from atoll.platform.inventory import Manifest, Override, Propagation
@@ -153,7 +154,7 @@ def _unclear(
     label = f"{reference.kind} " + "/".join(part for part in (reference.namespace, reference.name) if part)
     if found:
         return f"found {len(found)} that {label} can mean; expected one. Add namespace or apiVersion"
-    return unknown(label, [manifests.label(resource) for resource in resources])
+    return unknown(label, [identities.label(resource) for resource in resources])
 
 
 def _written(patch: declaration.Patch) -> Manifest:

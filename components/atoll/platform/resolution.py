@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from atoll.core.errors import SettingsError
+from atoll.kubernetes import identities
 from atoll.platform import (
     bundles,
     checks,
@@ -299,8 +300,8 @@ class _Resolver:
                 path: tree.Path = ("propagations", name, "resources", index)
                 if any(manifests.nameless(resource)):
                     continue
-                group, *rest = manifests.identity(resource)
+                group, *rest = identities.of(resource)
                 firsts = {seen.setdefault((*key, *rest), path) for key in ((group,), (name, "in"))}
                 for first in firsts - {path}:
-                    text = f"found {manifests.label(resource)} again; expected it once"
+                    text = f"found {identities.label(resource)} again; expected it once"
                     self._problems.add(path, f"{text} (it is {tree.dotted(first)} too)")

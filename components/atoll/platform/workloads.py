@@ -5,7 +5,8 @@ from typing import Any
 
 from atoll.cluster.local import lean
 from atoll.core.errors import ArgsError
-from atoll.platform import bundles, manifests, planes
+from atoll.kubernetes import identities
+from atoll.platform import bundles, planes
 from atoll.platform.checks import Finding
 from atoll.platform.inventory import Cluster, Inventory
 from atoll.platform.problems import choice
@@ -52,6 +53,4 @@ def _needs_nodes(manifest: Mapping[str, Any]) -> bool:
 
 
 def _found(manifest: Mapping[str, Any], without: list[str]) -> str:
-    return (
-        f"found {manifests.label(manifest)} for {choice(without, 'and')}; expected clusters with nodes {_WHY}"
-    )
+    return f"found {identities.label(manifest)} for {choice(without, 'and')}; expected clusters with nodes {_WHY}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from atoll.core.errors import AtollError
-from atoll.kubernetes import Api
+from atoll.kubernetes import Api, identities
 from atoll.provider import server, values
 from atoll.provider.kubernetes import (
     annotations,
@@ -87,7 +87,7 @@ def create(api: Api, task: Task) -> tuple[str, Any]:
     try:
         live = writing.write_to_stay(api, order, task.wait)
     except writing.LostAnswerError as error:
-        raise _failed(task, manifests.reference(task.inputs.value), error) from error
+        raise _failed(task, identities.reference(task.inputs.value), error) from error
     return manifests.identifier(live), _settled(api, task, live, ready)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from atoll.core.errors import RefusedError
-from atoll.provider.kubernetes import annotations, manifests
+from atoll.kubernetes import identities
+from atoll.provider.kubernetes import annotations
 from atoll.provider.kubernetes.manifests import Manifest
 
 _REASON = "FieldManagerConflict"
@@ -46,7 +47,7 @@ def may_be_taken(found: Collection[Conflict], former: str) -> bool:
 
 def refusal(manifest: Manifest, found: Collection[Conflict], error: Exception) -> RefusedError:
     """The one line that says who owns the fields."""
-    label = manifests.label(manifest)
+    label = identities.label(manifest)
     if not found:
         return RefusedError(
             f"{label}: found another object, or none, in its place ({error}); expected the one of the state. "

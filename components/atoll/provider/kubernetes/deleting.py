@@ -1,7 +1,7 @@
 """Deletes the object of a state, and no other one of its name."""
 
 from atoll.core.errors import AtollError
-from atoll.kubernetes import Api, ApiError, UnreachableError
+from atoll.kubernetes import Api, ApiError, UnreachableError, identities
 from atoll.provider.kubernetes import annotations, manifests, waiting, writing
 from atoll.provider.kubernetes.manifests import Manifest
 from atoll.provider.kubernetes.state import Saved
@@ -62,7 +62,7 @@ def _ask(api: Api, meant: Manifest, policy: str) -> bool:
                 return True
             if attempts.another(error):
                 continue
-            label = manifests.label(meant)
+            label = identities.label(meant)
             raise AtollError(f"{label}: the API server refused its deletion: {error}") from error
         return True
 

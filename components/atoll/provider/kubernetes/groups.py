@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from atoll.core.errors import ArgsError
-from atoll.kubernetes import documents
+from atoll.kubernetes import documents, identities
 from atoll.provider import values
 from atoll.provider.kubernetes import annotations, manifests
 from atoll.provider.kubernetes.manifests import Manifest
@@ -105,7 +105,7 @@ def waves(members: Sequence[Member]) -> Iterator[list[tuple[Member, frozenset[Ke
     while left := [member for member in members if member.key not in done]:
         wave = [(member, needs[member.key]) for member in left if needs[member.key] <= done]
         if not wave:
-            names = ", ".join(sorted(manifests.label(member.manifest) for member in left))
+            names = ", ".join(sorted(identities.label(member.manifest) for member in left))
             raise ArgsError(f"{_DEPENDS_ON}: found objects that wait for each other: {names}")
         done |= {member.key for member, _ in wave}
         yield wave
@@ -121,7 +121,7 @@ def _needs(members: Mapping[Key, Member]) -> dict[Key, frozenset[Key]]:
         for reference in _references(member.manifest):
             if reference not in members:
                 raise ArgsError(
-                    f"{_DEPENDS_ON}: {manifests.label(member.manifest)}: found {'/'.join(reference)!r}; "
+                    f"{_DEPENDS_ON}: {identities.label(member.manifest)}: found {'/'.join(reference)!r}; "
                     "expected an object of the same group"
                 )
             needed.add(reference)

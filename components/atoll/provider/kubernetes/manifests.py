@@ -30,15 +30,3 @@ def identifier(manifest: Manifest) -> str:
     found = metadata(manifest)
     name = str(found.get("name", ""))
     return f"{found['namespace']}/{name}" if found.get("namespace") else name
-
-
-def label(manifest: Manifest) -> str:
-    """How errors and progress call an object."""
-    return f"{manifest.get('kind')} {identifier(manifest)}"
-
-
-def reference(manifest: Manifest) -> Manifest:
-    """The least manifest that names the same object."""
-    found = metadata(manifest)
-    named = {key: found[key] for key in ("name", "namespace") if found.get(key)}
-    return {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": named}

@@ -4,8 +4,8 @@ Source: https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managi
 """
 
 from atoll.core.errors import AtollError, RefusedError
-from atoll.kubernetes import Api, ApiError, UnreachableError
-from atoll.provider.kubernetes import manifests, writing
+from atoll.kubernetes import Api, ApiError, UnreachableError, identities
+from atoll.provider.kubernetes import writing
 from atoll.provider.kubernetes.manifests import Manifest
 from atoll.provider.kubernetes.state import Saved
 
@@ -25,7 +25,7 @@ def must_exist(api: Api, manifest: Manifest) -> Manifest:
     if live is None or writing.is_leaving(live):
         found = "no such object" if live is None else "an object that is being deleted"
         raise RefusedError(
-            f"{manifests.label(manifest)}: found {found}; expected one that exists (a Patch changes some fields of "
+            f"{identities.label(manifest)}: found {found}; expected one that exists (a Patch changes some fields of "
             "what somebody else makes). Make it first, or declare the whole object."
         )
     return live
@@ -61,7 +61,7 @@ def _kept(live: Manifest, error: ApiError) -> AtollError:
     """Why a patch cannot be let go of."""
     causes = (error.status.get("details") or {}).get("causes") or []
     needed = [str(cause.get("field")) for cause in causes if cause.get("reason") == _REQUIRED]
-    label = manifests.label(live)
+    label = identities.label(live)
     if needed:
         return RefusedError(
             f"{label}: found a patch that alone owns what the object needs ({', '.join(needed)}); expected another "

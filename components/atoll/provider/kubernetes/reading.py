@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from atoll.core.errors import AtollError
-from atoll.kubernetes import Api, ApiError
+from atoll.kubernetes import Api, ApiError, identities
 from atoll.provider import values
-from atoll.provider.kubernetes import awaiting, drift, kinds, manifests, waiting, writing
+from atoll.provider.kubernetes import awaiting, drift, kinds, waiting, writing
 from atoll.provider.kubernetes.manifests import Manifest
 from atoll.provider.kubernetes.state import Saved
 
@@ -50,7 +50,7 @@ def look(  # noqa: PLR0913, PLR0917 - what a state has of an object, and who wai
             return Seen(live, values.Decoded(drift.adopted(live), frozenset()))
         return Seen(live, _declared_now(api, declared, live, manager), _missing(api, declared.value, live))
     except ApiError as error:
-        raise AtollError(f"{manifests.label(named)}: cannot be read: {error}") from error
+        raise AtollError(f"{identities.label(named)}: cannot be read: {error}") from error
 
 
 def _staying(api: Api, named: Manifest, wait: waiting.Wait) -> Manifest | None:
@@ -74,7 +74,7 @@ def _served(api: Api, named: Manifest) -> Manifest:
 
 def _missing(api: Api, declared: Manifest, live: Manifest) -> str:
     missing = awaiting.missing(api, declared, live)
-    return f"{manifests.label(live)}: found not ready: {missing}" if missing else ""
+    return f"{identities.label(live)}: found not ready: {missing}" if missing else ""
 
 
 def _declared_now(api: Api, declared: values.Decoded, live: Manifest, manager: str) -> values.Decoded:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from atoll.core.errors import AtollError
-from atoll.kubernetes import Api, ApiError, Ears, Topic, UnreachableError
+from atoll.kubernetes import Api, ApiError, Ears, Topic, UnreachableError, identities
 from atoll.provider.kubernetes import awaiting, manifests, pods, readiness
 from atoll.provider.kubernetes.manifests import Manifest
 
@@ -65,7 +65,9 @@ def until_ready(
             return readiness.hopeless("it was deleted meanwhile")
         return rule(seen)
 
-    seen = _Vigil(api, live, wait, f"{manifests.label(live)}: expected it to become ready", around).keep(test)
+    seen = _Vigil(api, live, wait, f"{identities.label(live)}: expected it to become ready", around).keep(
+        test
+    )
     return seen if seen is not None else live
 
 
@@ -82,7 +84,7 @@ def until_gone(api: Api, live: Manifest, wait: Wait) -> None:
             return readiness.READY
         return readiness.waiting(f"still there; {_held(seen)}")
 
-    _Vigil(api, live, wait, f"{manifests.label(live)}: expected it to be gone").keep(test)
+    _Vigil(api, live, wait, f"{identities.label(live)}: expected it to be gone").keep(test)
 
 
 def _held(leaving: Manifest) -> str:

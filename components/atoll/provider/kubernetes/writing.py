@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import urllib3
 
 from atoll.core.errors import AtollError, RefusedError
-from atoll.kubernetes import Api, ApiError, UnreachableError
+from atoll.kubernetes import Api, ApiError, UnreachableError, identities
 from atoll.provider.kubernetes import annotations, conflicts, manifests, waiting
 from atoll.provider.kubernetes.manifests import Manifest
 
@@ -73,7 +73,7 @@ def must_be_free(
     if live is None or upsert or owned(live, manager):
         return
     raise RefusedError(
-        f"{manifests.label(manifest)}: already exists in the cluster; expected a free name. "
+        f"{identities.label(manifest)}: already exists in the cluster; expected a free name. "
         "Import it (pulumi import), or set upsertExistingObjects on the provider to take it over."
     )
 
@@ -160,12 +160,12 @@ def _is_another(order: Order, error: ApiError) -> bool:
 
 def relinquish(api: Api, live: Manifest, manager: str) -> Manifest:
     """Gives up the fields of a manager that is no longer used; others that own them too keep them."""
-    return api.apply(manifests.reference(live), manager=manager)
+    return api.apply(identities.reference(live), manager=manager)
 
 
 def refused(manifest: Manifest, error: ApiError) -> AtollError:
     """The error of a write that the server refused."""
-    return AtollError(f"{manifests.label(manifest)}: the API server refused it: {error}")
+    return AtollError(f"{identities.label(manifest)}: the API server refused it: {error}")
 
 
 def _body(api: Api, order: Order) -> Manifest:
@@ -193,6 +193,6 @@ def _whole(order: Order, live: Manifest) -> Manifest:
 
 def _lost(order: Order, error: AtollError) -> LostAnswerError:
     return LostAnswerError(
-        f"{manifests.label(order.manifest)}: found no answer that tells whether it was written ({error}); "
+        f"{identities.label(order.manifest)}: found no answer that tells whether it was written ({error}); "
         "expected one. Run the same again: it is taken up where it is."
     )
