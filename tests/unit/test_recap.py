@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +63,16 @@ def test_the_last_word_on_a_resource_counts():
 
 def test_a_cluster_that_goes_away_is_told_too():
     assert recap.of_run(PLACES, [_result("a", Outcome.CHANGED, "atoll-9")])["atoll-9"] == Tally(changed=1)
+
+
+def test_what_left_is_not_among_what_remains():
+    results = [
+        dataclasses.replace(_result("a", Outcome.CHANGED, "atoll-9"), verb="deleted"),
+        dataclasses.replace(_result("b", Outcome.CHANGED, "reef"), verb="deleted"),
+        _result("c", Outcome.OK, "reef"),
+    ]
+
+    assert recap.remaining(recap.of_run(PLACES, results), results) == list(PLACES)
 
 
 @given(RESULTS)

@@ -110,7 +110,8 @@ def up(  # noqa: PLR0913 - the command's options
             return running.check(environment, screen, turn, asked)
         report = planning.up(environment, screen, Wish(plan, forget, confirm or (), asked), turn)
         if report.code is Exit.DONE and not asked:
-            _show_ways_in(env, next(each for each in reversed(report.recap) if each != forget), screen)
+            there = [each for each in report.remaining if each != forget]
+            _show_ways_in(env, there[-1], screen)
         return report
 
     answer("up --check" if check else "up", env, form, run, diff=diff)

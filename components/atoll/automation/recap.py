@@ -39,6 +39,14 @@ def of_run(places: Iterable[str], results: Iterable[Result]) -> Recap:
     return recap
 
 
+def remaining(recap: Recap, results: Iterable[Result]) -> list[str]:
+    """The names in a recap but those of which all was deleted."""
+    verbs: dict[str | None, set[str]] = {}
+    for result in results:
+        verbs.setdefault(result.place, set()).add(result.verb)
+    return [name for name in recap if verbs.get(name) != {"deleted"}]
+
+
 def deliveries(recap: Recap, before: Mapping[str, Any], after: Mapping[str, Any]) -> Recap:
     """Adds what propagations and bundles brought to each member.
 

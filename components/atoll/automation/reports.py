@@ -50,6 +50,11 @@ class Report:
         """Whether its changes are such that would be made."""
         return self.command == "plan" or "--check" in self.command
 
+    @property
+    def remaining(self) -> list[str]:
+        """The names of the recap but those of clusters that left."""
+        return recap.remaining(self.recap, self.results)
+
     def values(self) -> dict[str, Any]:
         """The report for programs."""
         return self.told().model_dump(mode="json", by_alias=True)
