@@ -25,6 +25,7 @@ def _manifest(version, kind, **metadata):
 )
 def test_an_object_is_told_by_group_kind_namespace_and_name(manifest, identity, label):
     assert identities.of(manifest) == identity
+    assert identities.group_kind(manifest) == identity[:2]
     assert identities.label(manifest) == label
 
 

@@ -2,11 +2,12 @@ from typing import Any
 
 import pytest
 
-from atoll.provider.kubernetes import awaiting, beside, manifests, readiness
+from atoll.kubernetes import identities
+from atoll.provider.kubernetes import awaiting, beside, readiness
 
 
 def _verdict(manifest, live):
-    rule = readiness.of_itself(manifests.group_kind(manifest))
+    rule = readiness.of_itself(identities.group_kind(manifest))
     assert rule is not None
     return rule(live)
 

@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from atoll.core.errors import ArgsError
+from atoll.kubernetes import identities
 from atoll.provider import values
-from atoll.provider.kubernetes import hiding, manifests, settings
+from atoll.provider.kubernetes import hiding, settings
 
 NOTHING: frozenset[Any] = frozenset()
 SECRET = "correct-horse"
@@ -50,7 +51,7 @@ def test_settings_that_are_not_served_are_named():
 
 
 def test_an_object_is_called_by_namespace_and_name():
-    assert manifests.identifier(_manifest("ConfigMap")) == "n/x"
-    assert manifests.identifier({"metadata": {"name": "x"}}) == "x"
-    assert manifests.group_kind(_manifest("Deployment", "apps/v1")) == ("apps", "Deployment")
-    assert manifests.group_kind(_manifest("Pod")) == ("", "Pod")
+    assert identities.identifier(_manifest("ConfigMap")) == "n/x"
+    assert identities.identifier({"metadata": {"name": "x"}}) == "x"
+    assert identities.group_kind(_manifest("Deployment", "apps/v1")) == ("apps", "Deployment")
+    assert identities.group_kind(_manifest("Pod")) == ("", "Pod")

@@ -8,6 +8,7 @@ nobody wants it any more, deletes it.
 from typing import Any
 
 from atoll.core import naming
+from atoll.kubernetes import identities
 from atoll.secrets import keys
 
 Deployment = dict[str, Any]
@@ -45,7 +46,5 @@ def _identifier(resource: dict[str, Any]) -> str | None:
     if resource["type"].startswith("atoll:"):
         return inputs.get("name")
     if resource["type"].startswith("kubernetes:"):
-        metadata = inputs.get("metadata") or {}
-        parts = (metadata.get("namespace"), metadata.get("name"))
-        return "/".join(filter(None, parts)) if metadata.get("name") else None
+        return identities.identifier(inputs) if identities.metadata(inputs).get("name") else None
     return None

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atoll.core import naming
-from atoll.kubernetes import is_namespaced
+from atoll.kubernetes import identities, is_namespaced
 
 Manifest = dict[str, Any]
 Rule = tuple[Sequence[str], Sequence[Mapping[str, Any]]]
@@ -53,10 +53,8 @@ def role(manifest: Manifest) -> str:
     It is also a part of its override policy's name, so that what Kubernetes does not allow there is replaced. The
     group is there since two groups may have a kind of one name; a dot stands in no kind and no namespace.
     """
-    metadata = manifest["metadata"]
-    group = manifest["apiVersion"].rpartition("/")[0]
-    parts = (manifest["kind"].lower(), group, metadata.get("namespace"), metadata["name"])
-    exact = ".".join(part for part in parts if part)
+    group, kind, namespace, name = identities.of(manifest)
+    exact = ".".join(filter(None, (kind.lower(), group, namespace, name)))
     fitted = _UNFIT.sub("-", exact.lower())[:_ROLE_LENGTH]
     if fitted == exact:
         return fitted

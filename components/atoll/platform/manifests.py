@@ -48,7 +48,7 @@ def unfit(manifest: Mapping[str, Any]) -> Iterator[Finding]:
     kind = manifest["kind"]
     if kind.endswith("List") and "items" in manifest:
         yield ("kind",), f"found {kind!r}, a list of objects; expected one object. Give each its own entry"
-    if identities.of(manifest)[:2] == ("", "Secret"):
+    if identities.group_kind(manifest) == ("", "Secret"):
         expected = "another kind (it would lie in plain in Git, where everybody with the repository reads it)"
         yield ("kind",), f"found 'Secret'; expected {expected}"
     path: Path = ("metadata", "name") if kind == "Namespace" else ("metadata", "namespace")

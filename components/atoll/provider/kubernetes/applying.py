@@ -12,7 +12,6 @@ from atoll.provider.kubernetes import (
     awaiting,
     hiding,
     ignoring,
-    manifests,
     patching,
     readiness,
     state,
@@ -62,7 +61,7 @@ class Task:
         """The write onto an object that is there, without the fields that are to be left alone."""
         if live is None:
             return self.order
-        uid = self.saved.uid or str(manifests.metadata(live).get("uid", ""))
+        uid = self.saved.uid or str(identities.metadata(live).get("uid", ""))
         sent = ignoring.applied(self.inputs.value, live, self.saved.manager or self.manager, self.ignored)
         return dataclasses.replace(self.order, manifest=sent, uid=uid)
 
@@ -88,7 +87,7 @@ def create(api: Api, task: Task) -> tuple[str, Any]:
         live = writing.write_to_stay(api, order, task.wait)
     except writing.LostAnswerError as error:
         raise _failed(task, identities.reference(task.inputs.value), error) from error
-    return manifests.identifier(live), _settled(api, task, live, ready)
+    return identities.identifier(live), _settled(api, task, live, ready)
 
 
 def update(api: Api, task: Task) -> Any:
@@ -149,5 +148,5 @@ def _failed(task: Task, live: Manifest, error: Exception, manager: str = "") -> 
         else f"{type(error).__name__}: {server.line(error)}"
     )
     reason = hiding.hidden(text, task.inputs)
-    identifier = manifests.identifier(task.inputs.value)
+    identifier = identities.identifier(task.inputs.value)
     return InitFailedError(identifier, task.state(live, manager), task.raw, (reason,))

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from atoll.kubernetes import Api
+from atoll.kubernetes import Api, identities
 from atoll.provider.kubernetes import annotations, beside, conditions, manifests, readiness
 from atoll.provider.kubernetes.manifests import Manifest
 
@@ -31,7 +31,7 @@ class Surroundings:
 
     def __init__(self, api: Api, manifest: Manifest) -> None:
         self._api = api
-        self._namespace = manifests.metadata(manifest).get("namespace")
+        self._namespace = identities.metadata(manifest).get("namespace")
         self.asked: set[tuple[str, str, str]] = set()
 
     def __call__(self, version: str, kind: str, name: str) -> Manifest | None:
@@ -62,13 +62,13 @@ def missing(api: Api, manifest: Manifest, live: Manifest) -> str:
     if annotations.is_true(manifest, annotations.SKIP_AWAIT):
         return ""
     found = conditions.parse(manifest)
-    if found is None and manifests.group_kind(manifest) not in _WRITTEN_ONLY:
+    if found is None and identities.group_kind(manifest) not in _WRITTEN_ONLY:
         found = _of_kind(manifest, Surroundings(api, live))
     verdict = found(live) if found else readiness.READY
     return "" if verdict.holds else verdict.missing
 
 
 def _of_kind(manifest: Manifest, around: readiness.Around) -> readiness.Rule | None:
-    kind = manifests.group_kind(manifest)
+    kind = identities.group_kind(manifest)
     judged = _BESIDE.get(kind)
     return partial(judged, around) if judged else readiness.of_itself(kind)

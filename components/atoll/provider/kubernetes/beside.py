@@ -5,7 +5,7 @@ Source: as for `readiness`.
 
 from typing import Any
 
-from atoll.provider.kubernetes import manifests
+from atoll.kubernetes import identities
 from atoll.provider.kubernetes.manifests import Manifest
 from atoll.provider.kubernetes.readiness import READY, Around, Verdict, waiting
 
@@ -26,7 +26,7 @@ def service(around: Around, live: Manifest) -> Verdict:
     unaddressed = waiting("it has no address of a load balancer yet")
     if spec.get("type") == "ExternalName" or spec.get("clusterIP") == "None" or not spec.get("selector"):
         return READY if addressed else unaddressed
-    endpoints = around("v1", "Endpoints", manifests.metadata(live)["name"])
+    endpoints = around("v1", "Endpoints", identities.metadata(live)["name"])
     basis = _version(endpoints)
     if not addressed:
         return unaddressed._replace(basis=basis)
@@ -74,7 +74,7 @@ def _subsets(endpoints: Manifest | None) -> list[dict[str, Any]]:
 
 
 def _version(manifest: Manifest | None) -> str:
-    return str(manifests.metadata(manifest or {}).get("resourceVersion", ""))
+    return str(identities.metadata(manifest or {}).get("resourceVersion", ""))
 
 
 def _backends(live: Manifest) -> set[str]:

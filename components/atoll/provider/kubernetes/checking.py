@@ -1,8 +1,10 @@
 """What a program declares, made complete before it is compared: its name, its namespace. Pure but for discovery."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from atoll.core.errors import ArgsError, UnavailableError
+from atoll.kubernetes import identities
 from atoll.provider import autonaming, values
 from atoll.provider.kubernetes import annotations, kinds, manifests
 from atoll.provider.kubernetes.connection import Connection
@@ -22,21 +24,21 @@ def complete(request: Any, declared: Manifest, old: Manifest, connection: Connec
         raise ArgsError(
             "metadata.name: found none; expected the name of an object that exists (a Patch changes some of its fields)"
         )
-    _name(request, manifest["metadata"], manifests.metadata(old))
+    _name(request, manifest["metadata"], identities.metadata(old))
     if "namespace" not in manifest["metadata"] and (namespace := _namespace(manifest, old, connection)):
         manifest["metadata"]["namespace"] = namespace
-    if manifests.group_kind(manifest) == manifests.CRD:
+    if identities.group_kind(manifest) == manifests.CRD:
         connection.remember(manifest)
     return manifest
 
 
 def has_hooks(manifest: Manifest) -> bool:
     """Whether an object is a hook of Helm's, which nothing here runs."""
-    found = manifests.metadata(manifest).get("annotations")
+    found = identities.metadata(manifest).get("annotations")
     return isinstance(found, dict) and any(name.startswith(_HOOK) for name in found)
 
 
-def _name(request: Any, metadata: Manifest, old: Manifest) -> None:
+def _name(request: Any, metadata: Manifest, old: Mapping[str, Any]) -> None:
     if metadata.get("name"):
         return
     if metadata.get("generateName"):
@@ -57,7 +59,7 @@ def _namespace(manifest: Manifest, old: Manifest, connection: Connection) -> str
 
     Where nobody can be asked it stays what it was, so that a preview shows no replacement for want of an answer.
     """
-    before = str(manifests.metadata(old).get("namespace", ""))
+    before = str(identities.metadata(old).get("namespace", ""))
     if not connection.known or values.has_unknown([manifest["apiVersion"], manifest["kind"]]):
         return before
     try:

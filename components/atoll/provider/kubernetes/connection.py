@@ -11,9 +11,8 @@ from typing import Any
 import yaml
 
 from atoll.core.errors import ArgsError, SettingsError, UnavailableError
-from atoll.kubernetes import Api, Kubeconfig, Pace
+from atoll.kubernetes import Api, Kubeconfig, Pace, identities
 from atoll.provider import values
-from atoll.provider.kubernetes import manifests
 from atoll.provider.kubernetes.manifests import Manifest
 from atoll.provider.kubernetes.settings import ACTIVE, Settings
 
@@ -169,7 +168,7 @@ class Connection:
 
     def defines(self, manifest: Manifest) -> bool:
         """Whether the program itself defines a kind, so that the server's word on it may be out of date."""
-        return manifests.group_kind(manifest) in self._scopes
+        return identities.group_kind(manifest) in self._scopes
 
     def remember(self, definition: Manifest) -> None:
         """Learns from a CustomResourceDefinition of the program whether its kind lives in namespaces."""
@@ -181,4 +180,4 @@ class Connection:
     def namespaced(self, manifest: Manifest) -> bool | None:
         """Whether a kind lives in namespaces; None where nobody knows yet."""
         found = self.api.resource(manifest["apiVersion"], manifest["kind"])
-        return found.namespaced if found else self._scopes.get(manifests.group_kind(manifest))
+        return found.namespaced if found else self._scopes.get(identities.group_kind(manifest))

@@ -2,7 +2,7 @@
 
 from atoll.core.errors import AtollError
 from atoll.kubernetes import Api, ApiError, UnreachableError, identities
-from atoll.provider.kubernetes import annotations, manifests, waiting, writing
+from atoll.provider.kubernetes import annotations, waiting, writing
 from atoll.provider.kubernetes.manifests import Manifest
 from atoll.provider.kubernetes.state import Saved
 
@@ -36,7 +36,7 @@ def delete(api: Api, saved: Saved, declared: Manifest, wait: waiting.Wait) -> No
     if not _ask(api, meant, annotations.propagation(declared)):
         return
     skipped = annotations.is_true(declared, annotations.SKIP_AWAIT)
-    if not (skipped and manifests.group_kind(meant) in _QUICK):
+    if not (skipped and identities.group_kind(meant) in _QUICK):
         waiting.until_gone(api, meant, wait)
 
 
@@ -45,7 +45,7 @@ def _ask(api: Api, meant: Manifest, policy: str) -> bool:
 
     It is asked for by its UID, so that asking again, after an answer was lost, cannot hit another one of its name.
     """
-    body = {"propagationPolicy": policy, "preconditions": {"uid": manifests.metadata(meant)["uid"]}}
+    body = {"propagationPolicy": policy, "preconditions": {"uid": identities.metadata(meant)["uid"]}}
     attempts = api.attempts()
     while True:
         try:
@@ -77,4 +77,4 @@ def _uid_of_ours(api: Api, saved: Saved) -> str:
     live = api.get(saved.live)
     if live is None or not writing.owned(live, saved.manager):
         return ""
-    return str(manifests.metadata(live)["uid"])
+    return str(identities.metadata(live)["uid"])

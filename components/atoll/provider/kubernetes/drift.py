@@ -4,6 +4,7 @@ import base64
 import binascii
 from typing import Any
 
+from atoll.kubernetes import identities
 from atoll.provider.kubernetes import annotations, manifests
 from atoll.provider.kubernetes.manifests import Manifest
 
@@ -51,7 +52,7 @@ def _seen(declared: Any, live: Any, wanted: Any) -> Any:
 
 def adopted(live: Manifest) -> Manifest:
     """The manifest that would declare a live object: for an import, where nothing was declared before."""
-    metadata = {key: value for key, value in manifests.metadata(live).items() if key not in _SERVER_SIDE}
+    metadata = {key: value for key, value in identities.metadata(live).items() if key not in _SERVER_SIDE}
     kept = {
         key: value for key, value in (metadata.get("annotations") or {}).items() if key not in _KEPT_BY_OTHERS
     }
@@ -64,7 +65,7 @@ def adopted(live: Manifest) -> Manifest:
 def _folded(declared: Manifest) -> Manifest:
     """A Secret as the server keeps it: what is plain in `stringData` is encoded in `data`."""
     plain = declared.get("stringData")
-    if manifests.group_kind(declared) != manifests.SECRET or not isinstance(plain, dict):
+    if identities.group_kind(declared) != manifests.SECRET or not isinstance(plain, dict):
         return declared
     encoded = {key: base64.b64encode(str(value).encode()).decode() for key, value in plain.items()}
     rest = {key: value for key, value in declared.items() if key != "stringData"}
@@ -74,7 +75,7 @@ def _folded(declared: Manifest) -> Manifest:
 def _unfolded(declared: Manifest, found: Manifest) -> Manifest:
     """A Secret in the words of the declared one: what it says in `stringData` is plain there."""
     plain = declared.get("stringData")
-    if manifests.group_kind(declared) != manifests.SECRET or not isinstance(plain, dict):
+    if identities.group_kind(declared) != manifests.SECRET or not isinstance(plain, dict):
         return found
     data = dict(found.get("data") or {})
     decoded = {key: _decoded(data.pop(key)) for key in plain if key in data}

@@ -31,7 +31,7 @@ class Member:
     def key(self) -> Key:
         """What the object is called."""
         metadata = self.manifest["metadata"]
-        group, kind = manifests.group_kind(self.manifest)
+        group, kind = identities.group_kind(self.manifest)
         return group, kind, str(metadata.get("namespace", "")), str(metadata["name"])
 
 
@@ -58,7 +58,7 @@ def expanded(found: Any, source: str, secrets: frozenset[values.Path] = frozense
         for index, item in enumerate(found["items"]):
             yield from expanded(item, source, within(secrets, ("items", index)))
         return
-    if not manifests.metadata(found).get("name"):
+    if not identities.metadata(found).get("name"):
         raise ArgsError(f"{source}: found a {found['kind']} without metadata.name; expected one")
     whole = {(field,) for field in found if field not in _IDENTITY} if () in secrets else set()
     yield Member(found, (secrets - {()}) | whole)
@@ -90,7 +90,7 @@ def token(manifest: Manifest) -> str:
 
 def name(prefix: str, manifest: Manifest) -> str:
     """The resource's name: `prefix:namespace/name`."""
-    identifier = manifests.identifier(manifest)
+    identifier = identities.identifier(manifest)
     return f"{prefix}:{identifier}" if prefix else identifier
 
 

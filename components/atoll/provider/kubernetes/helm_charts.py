@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from atoll.helm import Helm, HelmError
-from atoll.kubernetes import Api
+from atoll.kubernetes import Api, identities
 from atoll.provider import values
-from atoll.provider.kubernetes import connection, groups, helm_inputs, manifests
+from atoll.provider.kubernetes import connection, groups, helm_inputs
 from atoll.provider.kubernetes.construct import Construction
 from atoll.provider.kubernetes.groups import Member
 
@@ -50,7 +50,7 @@ class Chart(Construction):
 
     def options(self, member: Member) -> dict[str, Any]:
         """An object that its chart wants to be kept is not deleted with the release."""
-        policy = (manifests.metadata(member.manifest).get("annotations") or {}).get(_POLICY)
+        policy = (identities.metadata(member.manifest).get("annotations") or {}).get(_POLICY)
         return {"retainOnDelete": True} if policy == _KEEP else {}
 
     def _secret_values(self) -> frozenset[values.Path]:

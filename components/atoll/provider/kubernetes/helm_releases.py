@@ -12,7 +12,7 @@ from google.protobuf import empty_pb2
 
 from atoll.core.errors import ArgsError, AtollError, UnavailableError
 from atoll.helm import Helm, HelmError, Release, storage
-from atoll.kubernetes import Api, ApiError
+from atoll.kubernetes import Api, ApiError, identities
 from atoll.provider import autonaming, diffs, protocol, server, values
 from atoll.provider.engine import Engine
 from atoll.provider.kubernetes import (
@@ -23,7 +23,6 @@ from atoll.provider.kubernetes import (
     helm_inputs,
     hiding,
     kinds,
-    manifests,
 )
 from atoll.provider.kubernetes.helm_actions import Wanted
 from atoll.provider.plugin import InitFailedError
@@ -214,10 +213,10 @@ def names(text: str) -> dict[str, list[str]]:
     """The names of rendered objects by kind, group and version: `Deployment.apps/apps/v1`."""
     found: dict[str, set[str]] = {}
     for member in groups.parsed(text, "chart"):
-        group, kind = manifests.group_kind(member.manifest)
+        group, kind = identities.group_kind(member.manifest)
         key = f"{kind}.{group}" if group else kind
         label = f"{key}/{member.manifest['apiVersion']}"
-        found.setdefault(label, set()).add(manifests.identifier(member.manifest))
+        found.setdefault(label, set()).add(identities.identifier(member.manifest))
     return {key: sorted(names) for key, names in sorted(found.items())}
 
 

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from atoll.kubernetes import identities
 from atoll.provider import values
 from atoll.provider.kubernetes import manifests
 
@@ -35,7 +36,7 @@ def errors(inputs: values.Decoded) -> Iterator[None]:
 
 def _secrets(inputs: values.Decoded) -> set[str]:
     found = {text for path in inputs.secrets for text in _texts(values.at(inputs.value, path))}
-    if manifests.group_kind(inputs.value) == manifests.SECRET:
+    if identities.group_kind(inputs.value) == manifests.SECRET:
         found |= {text for field in ("data", "stringData") for text in _texts(inputs.value.get(field))}
     long = {text for text in found if len(text) >= _SHORTEST}
     return long | {base64.b64encode(text.encode()).decode() for text in long}

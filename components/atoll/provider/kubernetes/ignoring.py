@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from atoll.kubernetes import identities
 from atoll.provider import values
-from atoll.provider.kubernetes import manifests
 from atoll.provider.kubernetes.manifests import Manifest
 
 _PART = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+|\*)\]|\.?([^.\[\]"]+)')
@@ -25,7 +25,7 @@ def applied(manifest: Manifest, live: Manifest, manager: str, ignored: Iterable[
     ours has to be sent, or the server drops it: it goes with the value that it has.
     """
     sent: Manifest = copy.deepcopy(manifest)
-    entries = manifests.metadata(live).get("managedFields") or []
+    entries = identities.metadata(live).get("managedFields") or []
     ours = [entry.get("fieldsV1") or {} for entry in entries if entry.get("manager") == manager]
     theirs = [entry.get("fieldsV1") or {} for entry in entries if entry.get("manager") != manager]
     for text in ignored:

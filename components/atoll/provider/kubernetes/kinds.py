@@ -3,8 +3,8 @@
 from functools import cache
 
 from atoll.core.errors import RefusedError
+from atoll.kubernetes import identities
 from atoll.provider import values
-from atoll.provider.kubernetes import manifests
 from atoll.provider.kubernetes.manifests import Manifest
 
 CONFIG_GROUP = "kubernetes:yaml/v2:ConfigGroup"
@@ -110,7 +110,7 @@ def is_patch(token: str, manifest: Manifest) -> bool:
 def replaces(path: values.Path, manifest: Manifest, mutable: frozenset[str]) -> bool:
     """Whether the change of a field needs a new object."""
     return any(
-        _touches(path, rule) for rule in _rules(manifests.group_kind(manifest), _is_fixed(manifest, mutable))
+        _touches(path, rule) for rule in _rules(identities.group_kind(manifest), _is_fixed(manifest, mutable))
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf import empty_pb2
 
 from atoll.core.errors import AtollError, RefusedError, UnavailableError
-from atoll.kubernetes import Api
+from atoll.kubernetes import Api, identities
 from atoll.provider import diffs, protocol, server, values, versions
 from atoll.provider.engine import Engine
 from atoll.provider.kubernetes import (
@@ -18,7 +18,6 @@ from atoll.provider.kubernetes import (
     deleting,
     hiding,
     kinds,
-    manifests,
     patching,
     readiness,
     reading,
@@ -128,7 +127,7 @@ class KubernetesPlugin(Plugin):
         ]
         if annotations.is_true(new, annotations.REPLACE_UNREADY):
             found += unready.changes(self._connection, state.read(request.olds).live)
-        same = manifests.identifier(old) == manifests.identifier(new)
+        same = identities.identifier(old) == identities.identifier(new)
         named = not annotations.is_true(new, annotations.AUTONAMED)
         return diffs.response(found, delete_first=same and named)
 

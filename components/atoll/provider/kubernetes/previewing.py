@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from atoll.kubernetes import identities
 from atoll.provider import values
-from atoll.provider.kubernetes import manifests
 from atoll.provider.kubernetes.manifests import Manifest
 
 _INVENTED = ("uid", "resourceVersion", "creationTimestamp")
@@ -13,9 +13,9 @@ _TOKEN_TYPE = "kubernetes.io/service-account-token"  # noqa: S105 - a type's nam
 
 def created(declared: Manifest, answer: Manifest) -> Manifest:
     """The object that a create will leave, with what only the real one will have marked unknown."""
-    metadata = {**manifests.metadata(answer), **dict.fromkeys(_INVENTED, values.UNKNOWN)}
+    metadata = {**identities.metadata(answer), **dict.fromkeys(_INVENTED, values.UNKNOWN)}
     shown = {key: value for key, value in answer.items() if key != "status"} | {"metadata": metadata}
-    if manifests.group_kind(declared) == ("", "Service"):
+    if identities.group_kind(declared) == ("", "Service"):
         shown["spec"] = _unallocated(declared.get("spec") or {}, answer.get("spec") or {})
     if answer.get("type") == _TOKEN_TYPE:
         shown["data"] = values.UNKNOWN
@@ -24,9 +24,9 @@ def created(declared: Manifest, answer: Manifest) -> Manifest:
 
 def updated(old: Manifest, answer: Manifest) -> Manifest:
     """The object that an update will leave; where its spec stays as it is, so does what programs read of it."""
-    metadata: dict[str, Any] = {**manifests.metadata(answer), "resourceVersion": values.UNKNOWN}
+    metadata: dict[str, Any] = {**identities.metadata(answer), "resourceVersion": values.UNKNOWN}
     shown = {**answer, "metadata": metadata}
-    if metadata.get("generation") != manifests.metadata(old).get("generation"):
+    if metadata.get("generation") != identities.metadata(old).get("generation"):
         metadata["generation"] = values.UNKNOWN
         if "status" in shown:
             shown["status"] = values.UNKNOWN

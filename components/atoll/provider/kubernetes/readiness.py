@@ -7,6 +7,7 @@ awaiters of pulumi/pulumi-kubernetes, provider/pkg/await; for Deployment also ku
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from atoll.kubernetes import identities
 from atoll.provider.kubernetes import manifests
 from atoll.provider.kubernetes.manifests import Manifest
 
@@ -59,7 +60,7 @@ def hopeless(missing: str) -> Verdict:
 
 def patience(manifest: Manifest) -> float:
     """Seconds that a kind is waited for unless somebody says otherwise."""
-    return _PATIENCE.get(manifests.group_kind(manifest), PATIENCE)
+    return _PATIENCE.get(identities.group_kind(manifest), PATIENCE)
 
 
 def of_itself(group_kind: tuple[str, str]) -> Rule | None:

@@ -7,6 +7,7 @@ Source: the official plugin's checkpoint object (`__inputs`, `__initialApiVersio
 from dataclasses import dataclass
 from typing import Any
 
+from atoll.kubernetes import identities
 from atoll.provider import values
 from atoll.provider.kubernetes import annotations, manifests
 from atoll.provider.kubernetes.manifests import Manifest
@@ -42,13 +43,13 @@ class Saved:
     @property
     def uid(self) -> str:
         """What tells the object from another one of its name."""
-        return str(manifests.metadata(self.live).get("uid", ""))
+        return str(identities.metadata(self.live).get("uid", ""))
 
 
 def read_inputs(struct: Any) -> values.Decoded:
     """The manifest that a program declares, and which of it is secret."""
     decoded = values.decode(struct)
-    if manifests.group_kind(decoded.value) == manifests.CRD:
+    if identities.group_kind(decoded.value) == manifests.CRD:
         return values.Decoded(_renamed(decoded.value, _DASHED), decoded.secrets)
     return decoded
 
@@ -67,7 +68,7 @@ def write_inputs(inputs: values.Decoded) -> Any:
 
 def write(inputs: values.Decoded, live: Manifest, manager: str, initial_version: str = "") -> Any:
     """Puts a state together."""
-    metadata = {key: value for key, value in manifests.metadata(live).items() if key != "managedFields"}
+    metadata = {key: value for key, value in identities.metadata(live).items() if key != "managedFields"}
     declared = inputs.value
     kept = {
         **live,
@@ -84,7 +85,7 @@ def write(inputs: values.Decoded, live: Manifest, manager: str, initial_version:
 
 
 def _always_secret(manifest: Manifest) -> frozenset[values.Path]:
-    if manifests.group_kind(manifest) != manifests.SECRET:
+    if identities.group_kind(manifest) != manifests.SECRET:
         return frozenset()
     return frozenset({("data",), ("stringData",)})
 
@@ -96,7 +97,7 @@ def _whole_lists(path: values.Path) -> values.Path:
 
 
 def _spelled(manifest: Manifest) -> Manifest:
-    return _renamed(manifest, _UNDERSCORED) if manifests.group_kind(manifest) == manifests.CRD else manifest
+    return _renamed(manifest, _UNDERSCORED) if identities.group_kind(manifest) == manifests.CRD else manifest
 
 
 def _renamed(value: Any, names: dict[str, str]) -> Any:

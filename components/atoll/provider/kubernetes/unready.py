@@ -4,9 +4,10 @@ Source: https://www.pulumi.com/registry/packages/kubernetes/api-docs/batch/v1/jo
 """
 
 from atoll.core.errors import AtollError
+from atoll.kubernetes import identities
 from atoll.provider import values
 from atoll.provider.diffs import Change
-from atoll.provider.kubernetes import annotations, manifests, readiness
+from atoll.provider.kubernetes import annotations, readiness
 from atoll.provider.kubernetes.connection import Connection
 from atoll.provider.kubernetes.manifests import Manifest
 
@@ -20,7 +21,7 @@ def changes(connection: Connection, live: Manifest) -> list[tuple[values.Path, C
     `live` is the object as it was last seen.
     """
     rule = readiness.of_itself(_JOB)
-    if rule is None or manifests.group_kind(live) != _JOB or not connection.known:
+    if rule is None or identities.group_kind(live) != _JOB or not connection.known:
         return []
     try:
         found = connection.api.get(live)

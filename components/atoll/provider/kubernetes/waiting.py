@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from atoll.core.errors import AtollError
 from atoll.kubernetes import Api, ApiError, Ears, Topic, UnreachableError, identities
-from atoll.provider.kubernetes import awaiting, manifests, pods, readiness
+from atoll.provider.kubernetes import awaiting, pods, readiness
 from atoll.provider.kubernetes.manifests import Manifest
 
 _FIRST_PAUSE = 0.05
@@ -77,10 +77,10 @@ def until_gone(api: Api, live: Manifest, wait: Wait) -> None:
     Raises:
         WaitError: it stayed; the text names the finalizers that hold it.
     """
-    uid = manifests.metadata(live).get("uid")
+    uid = identities.metadata(live).get("uid")
 
     def test(seen: Manifest | None) -> readiness.Verdict:
-        if seen is None or manifests.metadata(seen).get("uid") != uid:
+        if seen is None or identities.metadata(seen).get("uid") != uid:
             return readiness.READY
         return readiness.waiting(f"still there; {_held(seen)}")
 
@@ -91,7 +91,7 @@ def _held(leaving: Manifest) -> str:
     """What keeps an object that is being deleted: its finalizers, and what a namespace says of its content."""
     spec, status = leaving.get("spec"), leaving.get("status")
     own = spec.get("finalizers") if isinstance(spec, dict) else None
-    names = [*(manifests.metadata(leaving).get("finalizers") or []), *(own if isinstance(own, list) else [])]
+    names = [*(identities.metadata(leaving).get("finalizers") or []), *(own if isinstance(own, list) else [])]
     said = status.get("conditions") if isinstance(status, dict) and own else None
     reasons = [str(entry.get("message")) for entry in said or [] if entry.get("status") == "True"]
     return "; ".join([f"finalizers: {', '.join(names) or 'none'}", *reasons])
@@ -130,7 +130,7 @@ class _Vigil:
 
     def _topics(self) -> list[Topic]:
         """The object, and what its rule looks at beside it."""
-        metadata = manifests.metadata(self._live)
+        metadata = identities.metadata(self._live)
         asked = self._around.asked if self._around else set()
         own = (str(self._live["apiVersion"]), str(self._live["kind"]), str(metadata["name"]))
         return [

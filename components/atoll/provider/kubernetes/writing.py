@@ -11,7 +11,7 @@ import urllib3
 
 from atoll.core.errors import AtollError, RefusedError
 from atoll.kubernetes import Api, ApiError, UnreachableError, identities
-from atoll.provider.kubernetes import annotations, conflicts, manifests, waiting
+from atoll.provider.kubernetes import annotations, conflicts, waiting
 from atoll.provider.kubernetes.manifests import Manifest
 
 _PATIENCE = 10.0
@@ -92,13 +92,13 @@ def write_to_stay(api: Api, order: Order, wait: waiting.Wait) -> Manifest:
 
 def is_leaving(live: Manifest) -> bool:
     """Whether an object is being deleted."""
-    return bool(manifests.metadata(live).get("deletionTimestamp"))
+    return bool(identities.metadata(live).get("deletionTimestamp"))
 
 
 def owned(live: Manifest, manager: str) -> bool:
     """Whether a field manager wrote some of an object."""
     return any(
-        entry.get("manager") == manager for entry in manifests.metadata(live).get("managedFields") or []
+        entry.get("manager") == manager for entry in identities.metadata(live).get("managedFields") or []
     )
 
 
@@ -186,7 +186,7 @@ def _may_have_arrived(error: UnreachableError) -> bool:
 
 def _whole(order: Order, live: Manifest) -> Manifest:
     """An answer that is the object; what a proxy makes up in between says nothing of the write."""
-    if manifests.metadata(live).get("uid"):
+    if identities.metadata(live).get("uid"):
         return live
     raise _lost(order, AtollError("the answer is no object"))
 
